@@ -1,0 +1,1 @@
+"""How the server is, and the pages it shows without a dashboard."""

@@ -1,0 +1,113 @@
+"""How errors are told over HTTP: always `{"error": {"code", "message", "details"?}, "request_id"}`, never with internals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from haechi.core.units import UnitError
+from haechi.errors import BadInput, HaechiError
+
+PROBLEMS_SHOWN = 10
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    details: dict[str, Any] | None = None
+
+
+class ErrorAnswer(BaseModel):
+    """The one shape of every error."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "error": {"code": "not_found", "message": "No such back-test."}, "request_id": "3f6f0a0c5d1b4a56b6f3c1e0d9a7e812"}]})
+
+    error: ErrorBody
+    request_id: str
+
+
+MEANINGS = {
+    401: "No valid sign-in: the access token is missing, wrong, expired or its session has ended.",
+    404: "Missing, or another user's: the two look alike.",
+    409: "Right in itself, but not in the state things are in.",
+    413: "The body is larger than the server takes.",
+    422: "The input cannot be used; the message says what and why.",
+    429: "Too much at once; try again later.",
+    500: "A fault of ours; the request id finds it in the log.",
+    503: "Not ready, or too busy; try again.",
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, for OpenAPI. 413 and 500 can come from everywhere."""
+    return {status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in sorted({*statuses, 413, 500})}
+
+
+def envelope(status: int, code: str, message: str, *, details: Mapping[str, Any] | None = None,
+             headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error answer; the request id is the one bound to this request."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if details is not None:
+        error["details"] = dict(details)
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    return JSONResponse({"error": error, "request_id": request_id}, status, headers=dict(headers or {}))
+
+
+def fault() -> JSONResponse:
+    """The answer to what nobody expected: no word about what it was."""
+    return envelope(500, "internal", "Something went wrong on our side. The request id finds it in the server's log.")
+
+
+def install(app: FastAPI) -> None:
+    """Teach the application to answer our errors, the framework's and the core's in the one shape."""
+    app.add_exception_handler(HaechiError, on_haechi_error)  # type: ignore[arg-type]
+    app.add_exception_handler(UnitError, on_unit_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, on_http_exception)  # type: ignore[arg-type]
+
+
+async def on_haechi_error(_request: Request, error: HaechiError) -> JSONResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    return envelope(error.status, error.code, error.message, details=error.details, headers=headers)
+
+
+async def on_unit_error(_request: Request, error: Exception) -> JSONResponse:
+    return envelope(BadInput.status, BadInput.code, str(error))
+
+
+async def on_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+    found = [problem(e) for e in error.errors()]
+    sentence = "; ".join(f"{item['where']}: {item['problem']}" for item in found[:PROBLEMS_SHOWN])
+    more = f" (and {len(found) - PROBLEMS_SHOWN} more)" if len(found) > PROBLEMS_SHOWN else ""
+    return envelope(422, "validation", f"The input cannot be used: {sentence}{more}.", details={"problems": found[:PROBLEMS_SHOWN]})
+
+
+def problem(error: Mapping[str, Any]) -> dict[str, str]:
+    """Where and what; never the value itself, it may be a password."""
+    where = ".".join(place(part) for part in error["loc"]) or "body"
+    return {"where": where, "problem": str(error["msg"]).removeprefix("Value error, ")[:300]}
+
+
+def place(part: str | int) -> str:
+    """A part of a path as text; keys come from outside, so they are kept short."""
+    return str(part)[:60]
+
+
+async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
+    status = HTTPStatus(error.status_code)
+    code = status.name.lower()
+    said = error.detail if isinstance(error.detail, str) and error.detail != status.phrase else SENTENCES.get(error.status_code)
+    return envelope(error.status_code, code, said or f"{status.phrase}.", headers=error.headers)
+
+
+SENTENCES = {404: "There is nothing at this address.", 405: "This address does not know that method."}

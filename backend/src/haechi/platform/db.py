@@ -1,0 +1,107 @@
+"""The database: SQLite in WAL mode by default, PostgreSQL by address. One use case is one transaction.
+
+`writing()` begins with the write lock (BEGIN IMMEDIATE on SQLite): a transaction that first reads and then writes would
+otherwise fail at once when another one wrote in between, without waiting for busy_timeout.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from haechi.errors import HaechiError
+
+BUSY_TIMEOUT_MS = 5000
+CONNECTIONS = 5
+CONNECTIONS_MORE = 10
+PRAGMAS = {"journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_MS, "foreign_keys": "on", "synchronous": "full"}
+
+Session = AsyncSession
+
+
+class Base(DeclarativeBase):
+    """Mother of all tables; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
+
+
+class DatabaseUnavailable(HaechiError):
+    """The database cannot be opened with what is installed or reachable."""
+
+    status = 503
+    code = "database_unavailable"
+
+
+class Database:
+    """One engine and its two kinds of session. `foreign_keys=False` is for migrations only, which rebuild tables."""
+
+    def __init__(self, url: str, *, foreign_keys: bool = True) -> None:
+        self.url = url
+        self.kind = make_url(url).get_backend_name()
+        self.engine = create_async_engine(url, **engine_options(url))
+        if self.kind == "sqlite":
+            event.listen(self.engine.sync_engine, "connect", pragma_setter(PRAGMAS | {"foreign_keys": "on" if foreign_keys else "off"}))
+            event.listen(self.engine.sync_engine, "begin", begin)
+        self._writing = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._reading = async_sessionmaker(self.engine.execution_options(haechi_reading=True), expire_on_commit=False)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Session]:
+        """A transaction that commits when the block ends well and rolls back when it does not."""
+        async with self._writing.begin() as session:
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Session]:
+        """A consistent view; nothing is kept of what is changed in it."""
+        async with self._reading() as session:
+            yield session
+
+    async def ping(self) -> float:
+        """Milliseconds one question takes; raises what the driver raises when there is no answer."""
+        start = time.perf_counter()
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+        return (time.perf_counter() - start) * 1000
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Pool sizes; makes the folder of a SQLite file, and says plainly when PostgreSQL's driver is not installed."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        if not address.database or address.database == ":memory:":
+            raise DatabaseUnavailable("a database in memory would give every connection its own; name a file in DATABASE_URL")
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    elif importlib.util.find_spec("asyncpg") is None:
+        raise DatabaseUnavailable("DATABASE_URL names PostgreSQL, but its driver is missing: pip install asyncpg")
+    return {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS_MORE, "pool_pre_ping": address.get_backend_name() != "sqlite"}
+
+
+def pragma_setter(pragmas: Mapping[str, object]) -> Callable[[Any, object], None]:
+    """For every new SQLite connection. Transactions are begun by us (isolation_level None), not guessed by the driver."""
+    def set_pragmas(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for name, value in pragmas.items():
+            cursor.execute(f"PRAGMA {name}={value}")
+        cursor.close()
+
+    return set_pragmas
+
+
+def begin(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("haechi_reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,19 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Real history is no part of the product: a developer who has it puts it beside the checkout or names the folder.
+DATA = Path(os.environ.get("HAECHI_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def market_data() -> Path:
+    """Folder of real market history; skips where there is none."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real market history at {DATA}: set HAECHI_TEST_DATA to run this test")
+    return DATA
