@@ -73,9 +73,9 @@ def plans(draw: st.DrawFn, swing: float, capital: Decimal, only: str) -> Plan:
 def sizes(draw: st.DrawFn, capital: Decimal, stop: Decimal | None) -> Size:
     kinds = ["equity_fraction", "equity_fraction", "fixed_quote", "fixed_quantity", "volatility_target"]
     kind = draw(st.sampled_from(kinds + (["risk_fraction"] if stop is not None else [])))
-    share = draw(st.sampled_from(("0.02", "0.25", "0.5", "0.9", "1")))
+    share = draw(st.sampled_from(("0.02", "0.1", "0.25", "0.5", "0.9")))
     if kind == "fixed_quote":
-        return Size(kind, capital * Decimal(share) * draw(st.sampled_from((1, 5, 20))))
+        return Size(kind, capital * Decimal(share) * draw(st.sampled_from((1, 3, 10))))
     if kind == "fixed_quantity":
         return Size(kind, draw(st.sampled_from((Decimal("0.0105"), Decimal("0.37"), Decimal(3), Decimal(1_234)))))
     return Size(kind, Decimal(share) if kind == "equity_fraction" else Decimal(share) / 5)

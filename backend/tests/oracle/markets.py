@@ -59,7 +59,8 @@ def a_feed(weather: Weather, number: int, capital: Decimal) -> Feed:
         bars, detail = _with_holes(random, weather, bars, detail)
     return Feed(instrument, weather.timeframe_ms, bars, [_bits(random, weather) for _ in bars],
                 _funding(random, weather, bars) if weather.funding else [], detail if weather.fine else None,
-                _atr(random, weather, bars, float(instrument.tick)), ("up", "down"), random.choice((("", ""), ("out_long", "out_short"))))
+                _atr(random, weather, bars, float(instrument.tick)), ("up", "down"), random.choice((("", ""), ("out_long", "out_short"))),
+                weather.timeframe_ms // weather.fine if weather.fine else 0)
 
 
 def _walk(random: Random, weather: Weather, first: int) -> tuple[list[Bar], list[Bar]]:
@@ -93,9 +94,8 @@ def _moved(random: Random, price: int, share: float) -> int:
 
 def _with_holes(random: Random, weather: Weather, bars: list[Bar], detail: list[Bar]) -> tuple[list[Bar], list[Bar]]:
     """Some bars are missing, and some bars have no finer bars inside."""
-    kept = [bar for bar in bars if random.random() > 0.08] or bars[:1]
-    if random.random() < 0.3:
-        kept = kept[:max(1, len(kept) - random.randint(1, 5))]
+    kept = [bar for bar in bars if random.random() > 0.08]
+    kept = kept[:max(2, len(kept) - random.choice((0, 0, 0, 1, 5)))] if len(kept) > 1 else bars[:2]
     whole = {bar.ts for bar in kept if random.random() > 0.15}
     return kept, [fine for fine in detail if fine.ts // weather.timeframe_ms * weather.timeframe_ms in whole]
 

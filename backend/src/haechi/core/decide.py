@@ -57,14 +57,17 @@ def close_day(state: Array, stats: Array, ts: int) -> None:
 
 @compiled
 def settle_close(state: Array, plans: Array, stats: Array, ts: int) -> int:
-    """Step 4 for the whole account, marks already set; returns the equity."""
+    """Step 4 for the whole account, marks already set; returns the equity.
+
+    The close before is marked now, not when it was settled: the last one of all is replaced by what `finish` leaves.
+    """
+    mark(state, stats, state[0, LAST_EQUITY])
     close_day(state, stats, ts)
     worth = equity(state, plans)
     for r in range(1, state.shape[0]):
         if state[r, LOTS] != 0:
             state[0, BARS_IN] += 1
             break
-    mark(state, stats, worth)
     protect(state, plans[0], worth)
     state[0, LAST_EQUITY] = worth
     state[0, INSTANT] += 1

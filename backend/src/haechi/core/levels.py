@@ -26,7 +26,7 @@ def clear_levels(leg: Array) -> None:
 
 
 @compiled
-def set_levels(state: Array, plan: Array, leg: Array, point: int) -> None:
+def set_levels(plan: Array, leg: Array, point: int) -> None:
     """After an opening fill: all levels anew from the average entry."""
     long = leg[LOTS] > 0
     lots, cost = abs(leg[LOTS]), abs(leg[COST])
@@ -42,7 +42,7 @@ def set_levels(state: Array, plan: Array, leg: Array, point: int) -> None:
     leg[EXTREME] = point
     if plan[TRAIL_DISTANCE] > 0:
         leg[TRAIL_AT] = ahead(cost, lots, plan[TRAIL_ACTIVATION], long)
-    _set_step(state, plan, leg, long)
+    _set_step(plan, leg, long)
 
 
 @compiled
@@ -75,7 +75,7 @@ def _set_targets(plan: Array, leg: Array, lots: int, cost: int, long: bool) -> N
 
 
 @compiled
-def _set_step(state: Array, plan: Array, leg: Array, long: bool) -> None:
+def _set_step(plan: Array, leg: Array, long: bool) -> None:
     """The next DCA step, or the end of the ladder."""
     leg[STEP_PRICE], leg[STEP_LOTS] = 0, 0
     k = leg[STEPS_DONE]
@@ -85,14 +85,9 @@ def _set_step(state: Array, plan: Array, leg: Array, long: bool) -> None:
     lots = rate_floor(leg[FIRST_LOTS], size)
     first = leg[FIRST_PRICE]
     price = first - rate_ceil(first, distance) if long else first + rate_ceil(first, distance)
-    if distance >= RATE or price <= 0:
+    small = lots < plan[MIN_LOTS] or lots * price * plan[UNIT] < plan[MIN_NOTIONAL]
+    if distance >= RATE or price <= 0 or too_large(plan, leg, lots, price) or small:
         leg[STEPS_DONE] = plan[LADDER_STEPS]
-    elif too_large(plan, leg, lots, price):
-        leg[STEPS_DONE] = plan[LADDER_STEPS]
-        state[0, REFUSED + R_TOO_LARGE] += 1
-    elif lots < plan[MIN_LOTS] or lots * price * plan[UNIT] < plan[MIN_NOTIONAL]:
-        leg[STEPS_DONE] = plan[LADDER_STEPS]
-        state[0, REFUSED + R_MINIMUM] += 1
     else:
         leg[STEP_PRICE], leg[STEP_LOTS] = price, lots
 

@@ -109,7 +109,7 @@ class Outcome:
         reason, leg = at.REASONS[row[at.T_REASON]], 0 if row[at.T_SIDE] > 0 else 1
         signals = market.signals
         tagged = row[at.T_REASON] == at.BY_SIGNAL and signals.exit_tags[leg]
-        opposite = row[at.T_REASON] == at.BY_REVERSE and signals.enter_tags[1 - leg]
+        opposite = row[at.T_REASON] == at.BY_REVERSE and signals.enter_tags[1 - leg]  # the rule that acted
         return Trade(
             symbol=market.bars.symbol, side="long" if leg == 0 else "short", quantity=market.instrument.lot * row[at.T_LOTS],
             entry_time=row[at.T_ENTRY_TS], exit_time=row[at.T_EXIT_TS], exit_price=tick * row[at.T_EXIT_PRICE],

@@ -117,7 +117,7 @@ def book_entry(state: Array, plans: Array, r: int, side: int, lots: int, price: 
     leg[PAID_FEES] += paid
     leg[LOTS] += side * lots
     leg[COST] += side * lots * price
-    set_levels(state, plan, leg, point)
+    set_levels(plan, leg, point)
     refresh_liquidation(state, plans, m)
 
 

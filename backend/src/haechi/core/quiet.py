@@ -140,6 +140,7 @@ def quiet_end(state: Array, stats: Array, plan: Array, bars: Array, blocks: Arra
     if plan[TIME_STOP] > 0:
         until = min(until, leg[ENTRY_BAR] + plan[TIME_STOP] - 1)
     today = (state[0, DAY] + 1) * DAY_MS  # the next day's first bar is walked: it samples the day before
+    mark(state, stats, state[0, LAST_EQUITY])
     below, above = band(plan, leg)
     base = state[0, WALLET] - leg[COST] * plan[UNIT]
     a_tick = leg[LOTS] * plan[UNIT]

@@ -175,6 +175,7 @@ def walk(state: Array, plans: Array, trades: Array, m: int, ts: int, o: int, h: 
     _leg(state, plans, trades, m, ts, o, one)
     _leg(state, plans, trades, m, ts, one, two)
     _leg(state, plans, trades, m, ts, two, c)
+    _leg(state, plans, trades, m, ts, c, c)  # what the close itself made of break-even and trailing is met at once
 
 
 @compiled

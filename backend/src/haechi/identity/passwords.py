@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -15,6 +17,9 @@ from haechi.errors import HaechiError
 PASSWORD_BYTES_MAX = 1024
 THREADS = 2
 WAITING_MAX = 32  # about two seconds of work; more than that is a flood, and each waiter would hold 64 MB in turn
+
+Given = TypeVarTuple("Given")
+Result = TypeVar("Result")
 
 
 class TooBusy(HaechiError):
@@ -35,12 +40,11 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Argon2id hash of the normalised password."""
-        return str(await self._work(self._hash.hash, prepared(password)))
+        return await self._work(self._hash.hash, prepared(password))
 
     async def verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
         """Whether it fits; with it a better hash to store, when the stored one is of an older kind."""
-        fits, better = await self._work(self._verify, prepared(password), hashed)
-        return fits, better
+        return await self._work(self._verify, prepared(password), hashed)
 
     async def verify_nobody(self, password: str) -> None:
         """As much work as for a real person, so that time does not tell which addresses are known."""
@@ -53,7 +57,7 @@ class Passwords:
             return False, None  # bcrypt reads 72 bytes at most and refuses more: such a hash was never made from this
         return self._hash.verify_and_update(password, hashed)
 
-    async def _work(self, function, *given):  # type: ignore[no-untyped-def]
+    async def _work(self, function: Callable[[*Given], Result], *given: *Given) -> Result:
         if self._waiting >= WAITING_MAX:
             raise TooBusy("Too many people sign in at this moment; try again in a few seconds.")
         self._waiting += 1

@@ -7,14 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from alembic import command
+
 from haechi.platform.db import Database
 from haechi.platform.migrate import config, newest, upgrade
 
 
 async def write(message: str) -> None:
     """Compare on a throw-away SQLite file; the step is written beside the others."""
-    from alembic import command
-
     number = f"r{int((newest() or 'r0000')[1:]) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite+aiosqlite:///{Path(folder) / 'scratch.db'}")

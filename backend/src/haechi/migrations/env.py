@@ -1,6 +1,6 @@
 """Run by Alembic: uses the connection handed in by haechi.platform.migrate."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -9,7 +9,7 @@ from haechi import tables
 from haechi.platform.columns import Amount, Instant
 
 
-def render_item(_kind: str, item: Any, _context: AutogenContext) -> str | bool:
+def render_item(_kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Our own column types are written as `columns.Instant()`; everything else as Alembic does."""
     return f"columns.{type(item).__name__}()" if isinstance(item, Amount | Instant) else False
 

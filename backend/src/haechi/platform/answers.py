@@ -105,7 +105,7 @@ def place(part: str | int) -> str:
 
 async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
-    code = status.name.lower()
+    code = "no_such_path" if status == HTTPStatus.NOT_FOUND else status.name.lower()
     said = error.detail if isinstance(error.detail, str) and error.detail != status.phrase else SENTENCES.get(error.status_code)
     return envelope(error.status_code, code, said or f"{status.phrase}.", headers=error.headers)
 

@@ -22,7 +22,8 @@ from haechi.errors import HaechiError
 BUSY_TIMEOUT_MS = 5000
 CONNECTIONS = 5
 CONNECTIONS_MORE = 10
-PRAGMAS = {"journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_MS, "foreign_keys": "on", "synchronous": "full"}
+# busy_timeout first: several processes may want to switch to WAL at once.
+PRAGMAS = {"busy_timeout": BUSY_TIMEOUT_MS, "journal_mode": "wal", "foreign_keys": "on", "synchronous": "full"}
 
 Session = AsyncSession
 

@@ -12,7 +12,7 @@ import structlog
 
 HIDDEN = "[hidden]"
 SECRET_NAMES = re.compile(r"pass(word|phrase)|secret|token|authorization|cookie|signature|api_?key|encryption_?key|private_?key|otp", re.I)
-# What secrets look like when they hide in a sentence: JSON web tokens, bearer headers, Telegram tokens, Fernet texts, passwords in addresses.
+# Secrets inside a sentence: JSON web tokens, bearer headers, Telegram tokens, Fernet texts, passwords in addresses.
 SECRET_SHAPES = re.compile(
     r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?i:bearer)\s+\S+|\b\d{6,12}:[\w-]{30,}|gAAAAA[\w=-]{20,}|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|\bsk-[\w-]{16,}")
 DEPTH_MAX = 6

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from alembic import command as commands
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from haechi.platform.db import Database
-
-if TYPE_CHECKING:
-    from alembic.config import Config
-    from sqlalchemy import Connection
 
 SCRIPTS = "haechi:migrations"
 # Any number, but the same in every process: only one of several API processes that start at once migrates PostgreSQL.
@@ -17,8 +19,6 @@ ADVISORY_LOCK = 7_240_135_001
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, made here: an installed copy needs no ini file."""
-    from alembic.config import Config  # costs 60 ms of start-up; only whoever migrates pays
-
     made = Config()
     made.set_main_option("script_location", SCRIPTS)
     made.set_main_option("path_separator", "os")
@@ -38,8 +38,6 @@ async def downgrade(database: Database, revision: str) -> None:
 
 async def current(database: Database) -> str | None:
     """Revision the database stands at, None for an empty one."""
-    from alembic.runtime.migration import MigrationContext
-
     def read(connection: Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
@@ -49,15 +47,11 @@ async def current(database: Database) -> str | None:
 
 def newest() -> str | None:
     """Revision the code expects."""
-    from alembic.script import ScriptDirectory
-
     return ScriptDirectory.from_config(config()).get_current_head()
 
 
 async def _run(database: Database, command: str, revision: str) -> None:
     """On a connection of its own with foreign keys off: rebuilding a SQLite table would cascade through its children."""
-    from alembic import command as commands
-
     def work(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,16 @@ class TooManyJobs(HaechiError):
 class Jobs:
     """The part of the house that computes. Progress of what runs is kept in memory, everything else in the database."""
 
-    def __init__(self, database: Database, clock: Clock, executor: Executor, folder: Path) -> None:
+    name = "jobs"
+
+    def __init__(self, database: Database, clock: Clock, executor: Executor, *, folder: Path, data: Path,
+                 work: Callable[..., dict[str, Any]] = run_backtest) -> None:
+        self.work = work
         self.database = database
         self.clock = clock
         self.executor = executor
         self.folder = folder
+        self.data = data
         self._slots = asyncio.Semaphore(executor.workers)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, float] = {}
@@ -73,6 +78,9 @@ class Jobs:
 
     def results(self, backtest_id: str) -> Path:
         return self.folder / backtest_id
+
+    def condition(self) -> dict[str, Any]:
+        return {"state": "up", "unfinished": len(self._tasks)}
 
     async def fail_unfinished(self) -> None:
         async with self.database.writing() as session:
@@ -109,7 +117,7 @@ class Jobs:
         await self._move(user_id, backtest_id, status=RUNNING, started_at=self.clock.now())
         try:
             async with asyncio.timeout(SECONDS_MAX):
-                metrics = await self.executor.run(run_backtest, request, str(self.results(backtest_id)), progress=progress)
+                metrics = await self.executor.run(self.work, request, str(self.results(backtest_id)), str(self.data), progress=progress)
         except BadInput as error:
             return {"status": FAILED, "error": error.message}
         except TimeoutError:
@@ -126,7 +134,9 @@ class Jobs:
 
 @asynccontextmanager
 async def open_jobs(house: House) -> AsyncIterator[Jobs]:
-    jobs = Jobs(house.database, house.clock, ProcessExecutor(WORKERS), house.settings.haechi_var.resolve() / "results")
+    settings = house.settings
+    jobs = Jobs(house.database, house.clock, ProcessExecutor(WORKERS), folder=settings.haechi_var.resolve() / "results",
+                data=settings.haechi_data.resolve())
     await jobs.fail_unfinished()
     try:
         yield jobs

@@ -23,7 +23,7 @@ async def backtest_of(session: Session, user_id: str, backtest_id: str) -> Backt
 
 async def backtests_of(session: Session, user_id: str, wanted: Wanted) -> Sequence[Backtest]:
     query = wanted.below(select(Backtest).where(Backtest.user_id == user_id), Backtest.id)
-    return (await session.execute(query)).scalars().all()
+    return cast("Sequence[Backtest]", (await session.execute(query)).scalars().all())
 
 
 async def unfinished_of(session: Session, user_id: str) -> int:

@@ -177,9 +177,18 @@ class Account:
         self._changed(book, position)
 
     def _next_step(self, book: Book, position: Position) -> None:
-        if self.plan.ladder is not None:
-            position.next_step = ladder_step(self.plan.ladder, book.terms, position.side, position.step,
-                                             position.first_price, position.first_lots)
+        """Let the next DCA step rest, if there is one that may."""
+        position.next_step = None
+        ladder = self.plan.ladder
+        if ladder is None or position.step > ladder.steps:
+            return
+        step = ladder_step(ladder, position.side, position.step, position.first_price, position.first_lots)
+        if step is None:
+            return
+        price, lots = step
+        too_large = book.terms.too_large(position.lots + lots, position.cost + lots * price)
+        if not too_large and not book.terms.too_small(lots, price):
+            position.next_step = step
 
     def close(self, book: Book, leg: Leg, lots: int, price: int, fee_rate: Fraction, reason: str, tag: str = "") -> None:
         """Close part or all of a position at a fill price."""
@@ -238,12 +247,12 @@ class Account:
         others = [(b, one, p) for b, one, p in self.positions() if p is not position]
         own = position.unrealised(price, book.terms.unit)
         left = self.wallet + own + sum(p.unrealised(b.mark, b.terms.unit) for b, _, p in others)
-        self._book_row(book, leg, position.lots, price, own - max(left, 0), position.cost, 0, "liquidation", "")
         for other_book, other_leg, other in others:
             before = other_book.now
             other_book.now = book.now
             self.close(other_book, other_leg, other.lots, other_book.mark, Fraction(0), "liquidation")
             other_book.now = before
+        self._book_row(book, leg, position.lots, price, own - max(left, 0), position.cost, 0, "liquidation", "")
 
     def pay_funding(self, book: Book, price: int, share: int) -> None:
         """Long pays a positive rate. `share` in 1e-8, `price` the bar's open."""

@@ -12,6 +12,8 @@ from .rounding import SCALE, ceil_div, money, rate
 
 MINUTE = 60_000
 DAY = 86_400_000
+LOTS_MAX = 2**31 - 1
+NOTIONAL_MAX = 40_000_000_000 * SCALE
 ENTER = {1: 1, -1: 2}
 EXIT = {1: 4, -1: 8}
 
@@ -39,6 +41,7 @@ class Feed:
     atr: list[float | None] | None = None
     enter_tags: tuple[str, str] = ("", "")
     exit_tags: tuple[str, str] = ("", "")
+    fine_ms: int = 0
 
     def funding_by_bar(self) -> dict[int, list[int]]:
         """Bar index -> rates due there: the first bar with ts ≥ the stamp, once it is rounded to the minute."""
@@ -93,3 +96,6 @@ class Terms:
 
     def too_small(self, lots: int, price: int) -> bool:
         return lots < self.min_lots or lots * price * self.unit < self.min_value
+
+    def too_large(self, lots: int, cost: int) -> bool:
+        return lots > LOTS_MAX or cost * self.unit > NOTIONAL_MAX

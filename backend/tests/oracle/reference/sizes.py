@@ -8,7 +8,9 @@ from fractions import Fraction
 from haechi.core.plan import Entry, Ladder, Plan
 
 from .feed import Terms
-from .rounding import half_up, money, rate
+from .rounding import SCALE, half_up, money, rate
+
+EQUITY_COUNTED = 500_000_000 * SCALE
 
 
 def lots_wished(plan: Plan, terms: Terms, price: int, equity: int, atr: float | None) -> int | None:
@@ -29,7 +31,8 @@ def lots_wished(plan: Plan, terms: Terms, price: int, equity: int, atr: float | 
 
 
 def _of_equity(equity: int, share: Fraction, value: Fraction) -> int:
-    return math.floor(equity * share / value) if equity > 0 else 0
+    counted = min(equity, EQUITY_COUNTED)
+    return math.floor(counted * share / value) if equity > 0 else 0
 
 
 def entry_prices(entry: Entry, side: int, close: int) -> tuple[int, int]:
@@ -46,10 +49,8 @@ def entry_prices(entry: Entry, side: int, close: int) -> tuple[int, int]:
     return (math.ceil(trigger * (1 + room)) if side > 0 else math.floor(trigger * (1 - room))), trigger
 
 
-def ladder_step(ladder: Ladder, terms: Terms, side: int, step: int, first_price: int, first_lots: int) -> tuple[int, int] | None:
-    """(price, lots) of DCA step 1, 2 …; None when the ladder ends there."""
-    if step > ladder.steps:
-        return None
+def ladder_step(ladder: Ladder, side: int, step: int, first_price: int, first_lots: int) -> tuple[int, int] | None:
+    """(price, lots) of DCA step 1, 2 …; None where it would be 100 % away or more."""
     spread, scale = rate(ladder.percent), rate(ladder.percent_scale)
     distance = spread * step if scale == 1 else spread * (scale**step - 1) / (scale - 1)
     distance = Fraction(half_up(distance * 10**8), 10**8)
@@ -58,4 +59,4 @@ def ladder_step(ladder: Ladder, terms: Terms, side: int, step: int, first_price:
     price = math.floor(first_price * (1 - distance)) if side > 0 else math.ceil(first_price * (1 + distance))
     times = Fraction(half_up(rate(ladder.size) * rate(ladder.size_scale) ** (step - 1) * 10**8), 10**8)
     lots = math.floor(first_lots * times)
-    return None if terms.too_small(lots, price) else (price, lots)
+    return price, lots

@@ -72,7 +72,7 @@ class Walk:
     # The open
 
     def open_at(self, price: int, *, wishes: bool) -> None:
-        """Step 2. `wishes`: the bar's own open, not that of a finer bar inside it."""
+        """Step 2; break-even and trailing hear of the price only at its end. `wishes`: the bar's own open, not that of a finer bar inside it."""
         self.point = price
         for leg in self.book.legs:
             self._liquidate_if_beyond(leg)
@@ -103,7 +103,6 @@ class Walk:
         if wish is None or position is None:
             return
         self._close_at_market(leg, *wish)
-        self._reached()
 
     def _close_at_market(self, leg: Leg, reason: str, tag: str = "") -> None:
         position = leg.position
@@ -153,7 +152,6 @@ class Walk:
             position.targets.remove(one.target)
             price = point if at_open else one.target.price
             self.account.close(self.book, leg, one.target.lots, price, self.book.terms.maker, "take_profit")
-        self._reached()
 
     def _fill_entry(self, leg: Leg, order: Order, *, there: bool, at_open: bool) -> None:
         if order.kind in ("limit", "post_only"):
@@ -177,7 +175,6 @@ class Walk:
 
     def _enter(self, leg: Leg, order: Order, price: int, fee_rate: Fraction) -> None:
         self.account.enter(self.book, leg, order, price, fee_rate)
-        self._reached()
 
     def _reached(self) -> None:
         for leg in self.book.legs:
@@ -204,6 +201,7 @@ class Walk:
             if distance:
                 self.point = one.level
             self._fill(one, there=distance == 0, at_open=False)
+            self._reached()
         self.point = end
         self._reached()
 

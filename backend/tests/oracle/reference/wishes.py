@@ -43,7 +43,7 @@ def _exit_wish(account: Account, book: Book, leg: Leg, position: Position, bits:
     if bits & EXIT[position.side]:
         return "signal", book.feed.exit_tags[0 if position.side > 0 else 1]
     if plan.on_opposite != "ignore" and _side_wished(leg, bits) == -position.side:
-        return "signal_reverse", ""
+        return "signal_reverse", book.feed.enter_tags[1 if position.side > 0 else 0]  # the rule that acted: the other side's entry
     return None
 
 
@@ -55,15 +55,21 @@ def _will_be_flat(account: Account, leg: Leg) -> bool:
     return account.plan.on_opposite == "reverse" and leg.exit_wish is not None and leg.exit_wish[0] == "signal_reverse"
 
 
+def _refusal(book: Book, lots: int | None, close: int) -> str:
+    if lots is None:
+        return "no_volatility"
+    if book.terms.too_large(lots, lots * close):
+        return "too_large"
+    return "below_minimum" if book.terms.too_small(lots, close) else ""
+
+
 def _entry_wish(account: Account, book: Book, side: int) -> Order | None:
     plan, feed, close = account.plan, book.feed, book.feed.bars[book.bar].close
     atr = feed.atr[book.bar] if feed.atr is not None else None
     lots = lots_wished(plan, book.terms, close, account.equity(), atr)
-    if lots is None:
-        account.refusals["no_volatility"] += 1
-        return None
-    if book.terms.too_small(lots, close):
-        account.refusals["below_minimum"] += 1
+    refusal = _refusal(book, lots, close)
+    if refusal or lots is None:
+        account.refusals[refusal] += 1
         return None
     limit, trigger = entry_prices(plan.entry, side, close)
     return Order(plan.entry.kind, side, lots, limit, trigger, book.bar + plan.entry.bars)

@@ -1,6 +1,12 @@
-"""Loops where each bar depends on the one before, compiled."""
+"""Loops where each bar depends on the one before, compiled.
+
+Windows: the array is cut in blocks of n; the window that ends at i is the tail of one block and the head of the next
+(van Herk, Gil and Werman). So nothing is ever subtracted, and each bar costs the same whatever n is.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +14,7 @@ from numpy.typing import NDArray
 from ..compiled import compiled
 
 Array = NDArray[np.float64]
+Window = Callable[[Array, int, Array, Array], None]
 
 
 @compiled
@@ -69,3 +76,70 @@ def lowest_at(x: Array, n: int, queue: NDArray[np.int64], out: NDArray[np.int64]
             queue[(head + size) % n] = i
             size += 1
         out[i] = queue[head] if i - bad >= n else -1
+
+
+@compiled
+def window_lowest(x: Array, n: int, tails: Array, out: Array) -> None:
+    """Lowest of x[i−n+1..i], NaN if one of them is. `tails` is (2, n) of working space."""
+    tail = tails[0]
+    for start in range(0, len(x), n):
+        head = x[start]
+        for k in range(min(n, len(x) - start)):
+            value = x[start + k]
+            if value < head or value != value:
+                head = value
+            if k == n - 1:
+                out[start + k] = head
+            elif start > 0:
+                rest = tail[k + 1]
+                out[start + k] = rest if rest < head or rest != rest else head
+        if start + n <= len(x):
+            tail[n - 1] = x[start + n - 1]
+            for k in range(n - 2, -1, -1):
+                value, rest = x[start + k], tail[k + 1]
+                tail[k] = value if value < rest or value != value else rest
+
+
+@compiled
+def window_total(x: Array, n: int, tails: Array, out: Array) -> None:
+    """Sum of x[i−n+1..i], NaN if one of them is. `tails` is (2, n) of working space."""
+    tail = tails[0]
+    for start in range(0, len(x), n):
+        head = 0.0
+        for k in range(min(n, len(x) - start)):
+            head += x[start + k]
+            if k == n - 1:
+                out[start + k] = head
+            elif start > 0:
+                out[start + k] = tail[k + 1] + head
+        if start + n <= len(x):
+            rest = 0.0
+            for k in range(n - 1, -1, -1):
+                rest += x[start + k]
+                tail[k] = rest
+
+
+@compiled
+def window_stddev(x: Array, n: int, tails: Array, out: Array) -> None:
+    """Population standard deviation, from differences to the value before the block so that nothing large cancels."""
+    for start in range(0, len(x), n):
+        near = x[max(0, start - 1)]
+        if not np.isfinite(near):
+            near = 0.0
+        if start > 0:
+            first = second = 0.0
+            for k in range(n - 1, -1, -1):
+                away = x[start - n + k] - near
+                first += away
+                second += away * away
+                tails[0, k], tails[1, k] = first, second
+        first = second = 0.0
+        for k in range(min(n, len(x) - start)):
+            away = x[start + k] - near
+            first += away
+            second += away * away
+            if k == n - 1:
+                out[start + k] = np.sqrt(max(second / n - (first / n) * (first / n), 0.0))
+            elif start > 0:
+                mean = (tails[0, k + 1] + first) / n
+                out[start + k] = np.sqrt(max((tails[1, k + 1] + second) / n - mean * mean, 0.0))
