@@ -37,7 +37,7 @@ def _changed(plan: Plan, changes: dict[str, Any]) -> Plan:
 
 @st.composite
 def cases(draw: st.DrawFn, *, symbols: int = 1, fine: bool = False, only: str = "") -> Case:
-    """`symbols`: at most so many on one wallet; `fine`: with finer bars; `only`: cross, hedge, ladder … is always on."""
+    """`symbols`: at most so many on one wallet; `fine`: with finer bars; `only`: cross, hedge, ladder, orders, stops or protections: always on."""
     swing = draw(st.sampled_from((0.004, 0.01, 0.03, 0.08)))
     capital = Decimal(draw(st.sampled_from((100, 777, 10_000, 100_000))))
     weather = Weather(
@@ -65,7 +65,7 @@ def plans(draw: st.DrawFn, swing: float, capital: Decimal, only: str) -> Plan:
         hedge=True if only == "hedge" else draw(st.booleans()), entry=draw(entries(swing, only)), stop_loss=stop,
         targets=draw(targets(swing, 1 if ladder else 4)), break_even=draw(OFF | percents(swing, 0.02, 1.5)),
         trailing=draw(OFF | trailings(swing)), ladder=ladder, time_stop=draw(st.sampled_from((0, 0, 0, 1, 3, 7))),
-        cool_down=draw(st.sampled_from((0, 0, 1, 3))), protections=draw(st.just(Protections()) | protections(swing)),
+        cool_down=draw(st.sampled_from((0, 0, 1, 3))), protections=draw(protections(swing) if only == "protections" else st.just(Protections()) | protections(swing)),
         on_opposite=draw(st.sampled_from(("close", "reverse", "ignore"))))
 
 

@@ -1,81 +1,37 @@
-"""The engine against a second implementation in plain Decimals and Fractions, over random cases with all features mixed.
+"""Random small runs with all features mixed: the engine and the reference agree in every figure.
 
-HAECHI_CASES raises the number of cases of each test (default 300; ten tests).
+HAECHI_CASES raises the number of cases of each kind for a long soak, and draws them anew each time.
 """
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
-from cases import Case, cases
-from compare import assert_same
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
-CASES = int(os.environ.get("HAECHI_CASES", "300"))
-many = settings(max_examples=CASES, deadline=None, database=None, derandomize=True,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much])
+from cases import cases
+from comparison import assert_agreed
 
-
-@many
-@given(cases())
-def test_one_symbol(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(symbols=3))
-def test_several_symbols_on_one_wallet(case: Case) -> None:
-    assert_same(case)
+CASES = int(os.environ.get("HAECHI_CASES", "125"))
+KINDS: dict[str, dict[str, Any]] = {
+    "one symbol": {}, "stops": {"only": "stops"}, "resting entries": {"only": "orders"}, "a DCA ladder": {"only": "ladder"},
+    "hedge mode": {"only": "hedge"}, "cross margin": {"only": "cross"}, "protections": {"only": "protections"},
+    "finer bars": {"fine": True}, "finer bars, resting entries": {"fine": True, "only": "orders"},
+    "finer bars, a ladder": {"fine": True, "only": "ladder"}, "finer bars, cross": {"fine": True, "only": "cross"},
+    "two symbols": {"symbols": 2}, "three symbols": {"symbols": 3}, "three symbols, cross": {"symbols": 3, "only": "cross"},
+    "three symbols, protections": {"symbols": 3, "only": "protections"}, "two symbols, finer bars": {"symbols": 2, "fine": True},
+    "two symbols, finer bars, hedge": {"symbols": 2, "fine": True, "only": "hedge"},
+}
 
 
-@many
-@given(cases(fine=True))
-def test_finer_bars_inside(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(symbols=2, fine=True))
-def test_finer_bars_of_several_symbols(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(only="cross"))
-def test_cross_margin(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(only="hedge"))
-def test_hedge_mode(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(only="ladder"))
-def test_dca_ladders(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(only="orders"))
-def test_resting_entries(case: Case) -> None:
-    assert_same(case)
-
-
-@many
-@given(cases(only="stops"))
-def test_stops(case: Case) -> None:
-    assert_same(case)
-
-
-@pytest.mark.parametrize("reading", ["adverse", "benign", "path"])
-def test_each_reading(reading: str) -> None:
-    @settings(parent=many, max_examples=max(20, CASES // 3))
-    @given(cases())
-    def check(case: Case) -> None:
-        assert_same(Case(case.feeds, case.plan, case.costs, reading))
-
-    check()
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=CASES, deadline=None, database=None, derandomize="HAECHI_CASES" not in os.environ, print_blob=True,
+          phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_the_engine_agrees_with_the_reference(kind: str, data: st.DataObject) -> None:
+    case = data.draw(cases(**KINDS[kind]))
+    assert_agreed(case)
+    assert_agreed(case, dense=True)

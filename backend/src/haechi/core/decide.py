@@ -69,6 +69,8 @@ def settle_close(state: Array, plans: Array, stats: Array, ts: int) -> int:
             state[0, BARS_IN] += 1
             break
     protect(state, plans[0], worth)
+    if state[0, FLATTEN] == 1:
+        _flatten(state)
     state[0, LAST_EQUITY] = worth
     state[0, INSTANT] += 1
     return worth
@@ -87,6 +89,15 @@ def protect(state: Array, plan: Array, worth: int) -> None:
     if plan[LOSING_STREAK] > 0 and account[STREAK] >= plan[LOSING_STREAK]:
         account[STREAK_UNTIL] = account[INSTANT] + plan[STREAK_BARS]
         account[STREAK] = 0
+
+
+@compiled
+def _flatten(state: Array) -> None:
+    """Everything is to be closed at its next open, markets without a bar at this instant included."""
+    for r in range(1, state.shape[0]):
+        state[r, ENTRY_KIND] = 0
+        if state[r, LOTS] != 0:
+            state[r, EXIT_WISH] = BY_PROTECTION
 
 
 @compiled

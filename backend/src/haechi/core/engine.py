@@ -24,7 +24,6 @@ B_TS, B_OPEN, B_HIGH, B_LOW, B_CLOSE = 0, 1, 2, 3, 4
 @compiled
 def open_bar(state: Array, plans: Array, trades: Array, m: int, bar: Array, detail: Array) -> None:
     """Steps 2 and 3 for one bar of market m; detail: its finer bars int64[k, 5], or none."""
-    first = 1 + 2 * m
     refresh_cross(state, plans, m)
     open_point(state, plans, trades, m, bar[B_OPEN], bar[B_TS], True)
     if detail.shape[0] == 0:
@@ -34,8 +33,13 @@ def open_bar(state: Array, plans: Array, trades: Array, m: int, bar: Array, deta
         if k > 0:
             open_point(state, plans, trades, m, fine[B_OPEN], fine[B_TS], False)
         walk(state, plans, trades, m, fine[B_TS], fine[B_OPEN], fine[B_HIGH], fine[B_LOW], fine[B_CLOSE])
-    for r in range(first, first + 2):
-        state[r, MARK] = bar[B_CLOSE]
+
+
+@compiled
+def mark_bar(state: Array, m: int, price: int) -> None:
+    """The close is the market's new mark: only after every market has walked its bar of this instant."""
+    for r in range(1 + 2 * m, 3 + 2 * m):
+        state[r, MARK] = price
 
 
 @compiled
@@ -58,6 +62,7 @@ def step(state: Array, stats: Array, plans: Array, trades: Array, bar: Array, in
     if rate != 0:
         fund(state, plans, 0, bar[B_OPEN], rate)
     open_bar(state, plans, trades, 0, bar, bar[:0].reshape(0, 5))
+    mark_bar(state, 0, bar[B_CLOSE])
     worth = settle_close(state, plans, stats, bar[B_TS])
     decide(state, plans[0], 0, bits, bar[B_CLOSE], atr)
     return worth
@@ -98,6 +103,7 @@ def run_one(state: Array, stats: Array, plans: Array, trades: Array, bars: Array
             open_bar(state, plans, trades, 0, bars[i], detail[d:detail_at[i + 1]])
         else:
             open_bar(state, plans, trades, 0, bars[i], detail[:0])
+        mark_bar(state, 0, bars[i, B_CLOSE])
         equity_now = settle_close(state, plans, stats, bars[i, B_TS])
         if worth.shape[0] > 0:
             worth[i] = equity_now
@@ -145,6 +151,9 @@ def run_many(state: Array, stats: Array, plans: Array, trades: Array, bars: Arra
             if detail_at.shape[0] > 0:
                 fine = detail[detail_at[j]:detail_at[j + 1]]
             open_bar(state, plans, trades, m, bars[j], fine)
+        for m in range(markets):
+            if here[m] >= 0:
+                mark_bar(state, m, bars[here[m], B_CLOSE])
         worth[t] = settle_close(state, plans, stats, timeline[t])
         if t == timeline.shape[0] - 1:
             break
