@@ -13,14 +13,19 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from haechi.app import create_app
+from haechi.identity.passwords import Passwords
 from haechi.identity.service import Identity
 from haechi.platform.clock import SetClock
 from haechi.platform.house import House, OpenPart
 from haechi.research.jobs import Jobs
 from haechi.settings import load_settings
 
+# The real cost would be most of the time of these tests; that of the demo user, made at the start, is the real one.
+CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1), Argon2Hasher()))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -30,12 +35,14 @@ class HeldExecutor:
     def __init__(self, workers: int = 1) -> None:
         self.workers = workers
         self.waiting: asyncio.Queue[tuple[tuple[Any, ...], asyncio.Future[Any]]] = asyncio.Queue()
+        self.begun = asyncio.Event()
         self.cancelled = 0
 
     async def run(self, _function: Callable[..., Any], *given: Any, progress: Callable[[float], None]) -> Any:
         progress(0.5)
         held: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.waiting.put_nowait((given, held))
+        self.begun.set()
         try:
             return await held
         except asyncio.CancelledError:
@@ -103,4 +110,5 @@ async def run(folder: Path, *, parts: Sequence[OpenPart] = (), **settings: Any) 
     app = create_app(made, clock=clock, parts=[open_held_jobs, *parts], announce=said.append)
     async with app.router.lifespan_context(app), httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://haechi.test") as http:
+        app.state.house.part(Identity).passwords = Passwords(CHEAP)
         yield Running(app, http, clock, executor, said)

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, String, Table, inspect, select, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.schema import CreateTable
 
@@ -100,19 +100,14 @@ async def test_two_who_read_and_then_write_take_turns(probe):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-10**15, max_value=10**15))
 def test_amounts_keep_every_digit(value):
-    dialect, column = _sqlite(), Amount()
+    dialect, column = sqlite.dialect(), Amount()
     stored = column.process_bind_param(value, dialect)
     assert isinstance(stored, str)
     assert column.process_result_value(stored, dialect) == value
 
 
-def _sqlite():
-    from sqlalchemy.dialects import sqlite
-    return sqlite.dialect()
-
-
-@pytest.mark.parametrize("written", ["123456789012345678901.234567891", "0.000000000000000000000000000001", "-99999999999999999999999999999.9",
-                                     "1E+29", "0", "-0", "12.50"])
+@pytest.mark.parametrize("written", ["123456789012345678901.234567891", "0.000000000000000000000000000001",
+                                     "-99999999999999999999999999999.9", "1E+29", "0", "-0", "12.50"])
 async def test_thirty_digits_come_back_from_the_file_as_they_went(probe, written):
     async with probe.writing() as session:
         await session.execute(PROBE.insert().values(id="a", amount=Decimal(written)))

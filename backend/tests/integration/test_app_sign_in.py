@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from fastapi.routing import APIRoute
+from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from haechi.identity.models import User, UserSession
@@ -22,16 +22,9 @@ async def app(tmp_path, running):
 def routes(app):
     """Every path and method the application answers, whichever way it was mounted."""
     found = set()
-
-    def walk(listed, prefix):
-        for route in listed:
-            inner = getattr(route, "routes", None)
-            if isinstance(route, APIRoute) or inner is None:
-                found.update((prefix + route.path, method) for method in getattr(route, "methods", None) or () if method not in ("HEAD",))
-            if inner:
-                walk(inner, prefix + getattr(route, "path", ""))
-
-    walk(app.routes, "")
+    for route in app.routes:
+        for one in route.effective_route_contexts() if hasattr(route, "effective_route_contexts") else [route]:
+            found |= {(one.path, method) for method in one.methods if method != "HEAD"}
     return sorted(found)
 
 
@@ -48,7 +41,8 @@ async def test_a_good_password_gives_tokens_that_say_who_one_is(app):
 
 async def test_the_refresh_token_is_stored_only_as_its_hash(app):
     await app.add_person("mina@example.com")
-    refresh = (await app.http.post("/auth/login", json={"email": "mina@example.com", "password": "a long password"})).json()["refresh_token"]
+    answer = await app.http.post("/auth/login", json={"email": "mina@example.com", "password": "a long password"})
+    refresh = answer.json()["refresh_token"]
     async with app.house.database.reading() as session:
         stored = (await session.execute(select(UserSession.refresh_hash))).scalar_one()
     assert refresh not in stored
@@ -122,7 +116,6 @@ async def test_the_demo_user_is_made_once_and_can_sign_in(tmp_path, running):
 
 
 async def test_production_makes_no_demo_user(tmp_path, running):
-    from cryptography.fernet import Fernet
     async with running(tmp_path, environment="production", jwt_secret="Qm7xV2kP9sLwT4yB8nRdF6hJ3cZaE5gU",
                        encryption_key=Fernet.generate_key().decode()) as app:
         assert app.said == []

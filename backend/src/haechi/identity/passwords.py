@@ -32,8 +32,8 @@ class TooBusy(HaechiError):
 class Passwords:
     """Hashes and verifies. Close it when the server closes."""
 
-    def __init__(self) -> None:
-        self._hash = PasswordHash((Argon2Hasher(), BcryptHasher()))
+    def __init__(self, hashers: PasswordHash | None = None) -> None:
+        self._hash = hashers or PasswordHash((Argon2Hasher(), BcryptHasher()))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
         self._waiting = 0
         self._nobody: str | None = None

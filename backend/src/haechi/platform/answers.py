@@ -53,6 +53,12 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in sorted({*statuses, 413, 500})}
 
 
+def page_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route that answers with a page: its errors are JSON all the same."""
+    schema = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+    return {status: {"content": schema, "description": described["description"]} for status, described in errors(*statuses).items()}
+
+
 def envelope(status: int, code: str, message: str, *, details: Mapping[str, Any] | None = None,
              headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An error answer; the request id is the one bound to this request."""
@@ -105,9 +111,10 @@ def place(part: str | int) -> str:
 
 async def on_http_exception(_request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
-    code = "no_such_path" if status == HTTPStatus.NOT_FOUND else status.name.lower()
+    code = CODES.get(error.status_code, status.name.lower())
     said = error.detail if isinstance(error.detail, str) and error.detail != status.phrase else SENTENCES.get(error.status_code)
     return envelope(error.status_code, code, said or f"{status.phrase}.", headers=error.headers)
 
 
+CODES = {404: "no_such_path", 413: "body_too_large"}
 SENTENCES = {404: "There is nothing at this address.", 405: "This address does not know that method."}

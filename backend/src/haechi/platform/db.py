@@ -6,9 +6,10 @@ otherwise fail at once when another one wrote in between, without waiting for bu
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,19 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end even when the caller is cancelled meanwhile, then let the cancelling go on.
+
+    A transaction cut off in the middle would leave its connection, and on SQLite the write lock, to whoever cleans up.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def engine_options(url: str) -> dict[str, Any]:

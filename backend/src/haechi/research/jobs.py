@@ -13,7 +13,7 @@ import structlog
 
 from haechi.errors import BadInput, HaechiError
 from haechi.platform.clock import Clock
-from haechi.platform.db import Database
+from haechi.platform.db import Database, undisturbed
 from haechi.platform.house import House
 from haechi.platform.ids import new_id
 from haechi.research import store
@@ -128,8 +128,11 @@ class Jobs:
         return {"status": DONE, "metrics": metrics}
 
     async def _move(self, user_id: str, backtest_id: str, *, status: str, **values: Any) -> None:
-        async with self.database.writing() as session:
-            await store.move(session, user_id, backtest_id, status, **values)
+        async def write() -> None:
+            async with self.database.writing() as session:
+                await store.move(session, user_id, backtest_id, status, **values)
+
+        await undisturbed(write())
 
 
 @asynccontextmanager

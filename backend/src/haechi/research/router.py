@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from starlette.responses import HTMLResponse
 
 from haechi.identity.current import CurrentUser
-from haechi.platform.answers import errors
+from haechi.platform.answers import errors, page_errors
 from haechi.platform.house import Reading, TheHouse
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.research import results, store
@@ -75,7 +75,7 @@ async def equity(row: TheBacktest, jobs: TheJobs) -> EquityAnswer:
 
 
 @router.get("/{id}/report", operation_id="backtest_report", summary="Its report", response_class=HTMLResponse,
-            responses=errors(401, 404, 409, 422) | {200: {"content": {"text/html": {"example": "<!doctype html>…"}}}})
+            responses=page_errors(401, 404, 409, 422) | {200: {"content": {"text/html": {"example": "<!doctype html>…"}}}})
 async def report(row: TheBacktest, jobs: TheJobs) -> HTMLResponse:
     """A page with pictures; it loads nothing from elsewhere."""
     page = await asyncio.to_thread(results.read, jobs.results(row.id), results.REPORT)
