@@ -7,8 +7,11 @@ DEV := $(VENV)/.dev
 TESTS ?= backend/tests
 WORKERS ?= 2
 
-.PHONY: help test check lock
+.PHONY: help test check lock mutants
 .DEFAULT_GOAL := help
+
+mutants: $(DEV) ## plant faults in the engine and show that each is caught
+	$(BIN)/python backend/tests/oracle/mutations.py
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

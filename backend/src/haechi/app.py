@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
@@ -14,7 +15,7 @@ from haechi.health.router import router as health
 from haechi.identity.router import router as auth
 from haechi.identity.service import DEMO_EMAIL, Identity, open_identity
 from haechi.markets.router import router as chart
-from haechi.platform import answers
+from haechi.platform import answers, log
 from haechi.platform.clock import Clock, SystemClock
 from haechi.platform.crypto import Vault
 from haechi.platform.db import Database
@@ -98,3 +99,10 @@ def allow_origins(app: FastAPI, settings: Settings) -> None:
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PUT", "DELETE"],
                            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"], expose_headers=["X-Request-ID"])
+
+
+def serve(settings: Settings, *, routers: Sequence[APIRouter] = (), parts: Sequence[OpenPart] = ()) -> None:
+    """Run until stopped; logs go to stderr, the demo user's password to stdout."""
+    log.configure(level=settings.log_level, production=settings.production)
+    app = create_app(settings, routers=routers, parts=parts)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False)

@@ -12,7 +12,7 @@ from haechi.research import results
 from haechi.research.executor import WorkFailed
 from haechi.research.jobs import UNFINISHED_PER_USER_MAX
 
-ASK = {"strategy": "ema", "params": {"fast": 5}, "data": {"symbol": "btcusdt", "timeframe": "1h"}}
+ASK = {"strategy": "ema", "params": {"fast": 5}, "data": {"symbol": "btcusdt", "timeframe": "1h"}, "tick": "0.1", "lot": "0.001"}
 STRANGE_ID = "f" * 32
 
 
@@ -158,7 +158,8 @@ BAR = {"time": "2026-01-01T00:00:00Z", "open": 1, "high": 2, "low": 1, "close": 
 
 @pytest.mark.parametrize("changed", [
     {"strategy": "../etc/passwd"}, {"strategy": 5}, {"reading": "lucky"}, {"capital": "-1"}, {"capital": "NaN"}, {"unknown": 1},
-    {"costs": {"taker": "0.5"}}, {"data": DATA | {"symbol": "a/b"}}, {"data": DATA | {"from": "2026-01-01"}}, {"data": DATA | {"bars": [BAR]}},
+    {"costs": {"taker": "0.5"}}, {"data": DATA | {"symbol": "a/b"}}, {"data": DATA | {"from": "2026-01-01"}},
+    {"data": DATA | {"bars": [BAR]}},
     {"data": DATA | {"bars": [BAR] * 20_001}}, {"data": DATA | {"bars": [BAR, BAR | {"open": 1e400}]}},
 ])
 async def test_what_cannot_be_run_is_refused_before_it_becomes_a_job(app, mina, changed):

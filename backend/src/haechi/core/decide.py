@@ -131,7 +131,7 @@ def decide(state: Array, plan: Array, m: int, bits: int, price: int, atr: int) -
     """Step 5: exit and entry wishes of one market for the next open. price: this close; atr in ticks, 0 if undefined."""
     both = B_ENTER_LONG | B_ENTER_SHORT
     if plan[HEDGE] == 0 and bits & both == both:
-        bits &= ~both
+        bits -= both
     for k in range(legs(plan)):
         heard = bits
         if plan[HEDGE] == 1:

@@ -60,7 +60,7 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[
 
 
 def operation_row(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    lock = '<span class="lock" title="access token">🔒</span>' if operation.get("security") else ""
+    lock = source("lock.svg") if operation.get("security") else ""
     answers = " ".join(f"<span>{escape(status)}</span>" for status in operation["responses"])
     return (f'<tr><td><b class="method {escape(method)}">{escape(method.upper())}</b></td><td><code>{escape(path)}</code> {lock}</td>'
             f'<td>{escape(operation["summary"])}<p>{escape(operation.get("description", ""))}</p></td>'

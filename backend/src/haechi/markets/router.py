@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from haechi.errors import BadInput, NotFound
 from haechi.identity.current import CurrentUser
+from haechi.markets.venues import the_venue
 from haechi.platform.answers import errors
 from haechi.platform.clock import instant
 from haechi.platform.house import TheHouse
@@ -70,24 +70,13 @@ def stored_candles(root: Path, venue: str | None, symbol: str, timeframe: str, w
                    limit: int) -> CandlesAnswer:
     """Read in a thread: the file is decompressed."""
     from haechi.markets.store import Store, symbol_name  # noqa: PLC0415 - brings polars, which the server starts without
-    from haechi.markets.timeframes import timeframe as timeframe_name  # noqa: PLC0415
+    from haechi.markets.timeframes import timeframe as timeframe_name  # noqa: PLC0415 - brings numpy
 
     store = Store(root)
-    found = venue or the_venue(store, root, symbol, timeframe)
+    found = venue or the_venue(store, symbol, timeframe)
     frame = store.read(found, symbol, timeframe, start=window[0], end=window[1]).tail(limit)
     return CandlesAnswer(venue=found.lower(), symbol=symbol_name(symbol), timeframe=timeframe_name(timeframe),
                          candles=[candle(row) for row in frame.iter_rows(named=True)])
-
-
-def the_venue(store: Any, root: Path, symbol: str, timeframe: str) -> str:
-    """The one venue whose candles are stored. Raises NotFound for none, BadInput for several."""
-    folders = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    having = [name for name in folders if store.has(name, symbol, timeframe)]
-    if not having:
-        raise NotFound(f"No {timeframe} candles of {symbol.upper()} are stored; bring them in with `haechi data`.")
-    if len(having) > 1:
-        raise BadInput(f"{', '.join(having)} all have {timeframe} candles of {symbol.upper()}; say which with venue=.")
-    return having[0]
 
 
 def candle(row: dict[str, Any]) -> Candle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from alembic import command as commands
@@ -45,8 +46,9 @@ async def current(database: Database) -> str | None:
         return await connection.run_sync(read)
 
 
+@cache
 def newest() -> str | None:
-    """Revision the code expects."""
+    """Revision the code expects; reads all steps, so it is kept."""
     return ScriptDirectory.from_config(config()).get_current_head()
 
 

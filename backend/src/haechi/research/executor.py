@@ -100,10 +100,12 @@ class Worker:
 
     def hear(self) -> tuple[str, Any]:
         """The next message; the death of the process is one too."""
-        assert self._pipe is not None
+        pipe = self._pipe
+        assert pipe is not None
         try:
-            kind, value = self._pipe.recv()
+            kind, value = pipe.recv()
         except (EOFError, OSError):
+            self.bury(pipe)
             return "died", "the worker process ended without an answer (killed, or out of memory)"
         return kind, value
 
@@ -115,12 +117,21 @@ class Worker:
         self._process.start()
         far_end.close()
 
+    def bury(self, pipe: Connection) -> None:
+        """A process whose pipe broke still counts as alive for a moment; no task may be handed to it."""
+        with self._lock:
+            if self._pipe is pipe:  # otherwise it was killed meanwhile, and a new one lives here
+                self._end()
+
     def kill(self) -> None:
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.join(timeout=5)
-                self._process = None
+            self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(timeout=5)
+            self._process = None
 
 
 def serve(pipe: Connection) -> None:

@@ -17,6 +17,7 @@ PARAMS_MAX = 64
 Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"), allow_inf_nan=False)]
 Rate = Annotated[Decimal, Field(ge=0, lt=Decimal("0.1"), allow_inf_nan=False)]
 Price = Annotated[float, Field(gt=0, lt=1e12, allow_inf_nan=False)]
+Step = Annotated[Decimal, Field(gt=0, le=Decimal("1e6"), allow_inf_nan=False)]
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 Timeframe = Annotated[str, Field(min_length=2, max_length=8)]
 
@@ -65,19 +66,23 @@ class CostsBody(Strict):
 
 
 class BacktestBody(Strict):
-    """What to test. `strategy`: a library name, or a whole document. `params` set its parameters, `overrides` parts of its plan."""
+    """What to test. `strategy`: a library name, or a whole document. `params` set its parameters, `overrides` parts of its plan.
+
+    `tick`, `lot`: smallest price and quantity step of the contract.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{
         "strategy": "ema", "params": {"fast": 12, "slow": 26}, "data": {
             "symbol": "BTCUSDT", "timeframe": "1h", "from": "2025-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"},
-        "capital": "10000", "costs": {"maker": "0.0002", "taker": "0.0006", "slippage": "0.0001"}, "reading": "adverse"}]})
+        "tick": "0.1", "lot": "0.001", "capital": "10000",
+        "costs": {"maker": "0.0002", "taker": "0.0006", "slippage": "0.0001"}, "reading": "adverse"}]})
 
     strategy: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | dict[str, Any]
     params: Annotated[dict[str, int | float | str | bool], Field(max_length=PARAMS_MAX)] = {}
     overrides: Annotated[dict[str, Any], Field(max_length=PARAMS_MAX)] = {}
     data: StoredData | UploadedData
-    tick: Annotated[Decimal, Field(gt=0, le=Decimal("1e6"), allow_inf_nan=False)] | None = None
-    lot: Annotated[Decimal, Field(gt=0, le=Decimal("1e6"), allow_inf_nan=False)] | None = None
+    tick: Step
+    lot: Step
     capital: Money = Decimal(10_000)
     costs: CostsBody = CostsBody()
     reading: Literal["adverse", "benign", "path"] = "adverse"

@@ -22,10 +22,10 @@ def make_wishes(account: Account, book: Book, *, paused: bool) -> None:
 
 
 def flatten(account: Account) -> None:
-    """A protection closes everything at the next open of each symbol and cancels what rests."""
+    """A protection closes everything at the next open of each symbol and cancels what rests or waits to enter."""
     for book in account.books:
         for leg in book.legs:
-            leg.resting = None
+            leg.resting = leg.entry_wish = None
             if leg.position is not None:
                 leg.exit_wish = ("protection", "")
 

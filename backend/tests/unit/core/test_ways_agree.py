@@ -43,7 +43,7 @@ def a_market(seed: int = 5, n: int = 20_000) -> Market:
     ts = 1_640_995_200_000 + 60_000 * np.arange(n)
     bars = Bars.of(symbol="BTCUSDT", timeframe_ms=60_000, tick=Decimal("0.1"), ts=ts, open=open_, high=high, low=low, close=close,
                    volume=np.ones(n))
-    bits = np.where(rng.random(n) < 0.025, rng.choice([1, 2, 4, 8, 1, 2], n), 0).astype(np.uint8)
+    bits = np.where(rng.random(n) < 0.025, rng.choice([1, 2, 4, 8, 1, 2, 3, 9], n), 0).astype(np.uint8)
     due = ts[::480]
     return Market(Instrument("BTCUSDT"), bars, Signals(bits), Funding(due, rng.integers(-20_000, 40_000, len(due))))
 

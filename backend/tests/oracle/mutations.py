@@ -1,0 +1,77 @@
+"""Plants deliberate faults in a copy of the engine, one at a time, and shows that the reference catches each.
+
+    .venv/bin/python backend/tests/oracle/mutations.py [CASES]
+
+Prints a row a fault; exit code 1 if one survives or no longer fits the source. The copy runs uncompiled: no cache is involved.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parents[1] / "src" / "haechi"
+
+# name, file of core, what stands there, what the fault makes of it
+FAULTS = (
+    ("stop rounded to the later tick", "levels.py", "return level_ceil(cost, lots, RATE - rate) if long", "return level_floor(cost, lots, RATE - rate) if long"),
+    ("stop checked after the targets", "walk.py", "(M_LIQUIDATION, M_STOP, M_TARGET, M_ENTRY, M_STEP) = (0, 1, 2, 6, 7)",
+     "(M_LIQUIDATION, M_STOP, M_TARGET, M_ENTRY, M_STEP) = (0, 6, 1, 5, 7)"),
+    ("funding one bar late", "engine.py", "while paid[m] < funding_at[m + 1] and funding[paid[m], 0] <= index:", "while paid[m] < funding_at[m + 1] and funding[paid[m], 0] < index:"),
+    ("funding with the wrong sign", "money.py", "return amount if (lots > 0) == (rate > 0) else -amount", "return -amount if (lots > 0) == (rate > 0) else amount"),
+    ("fee rounded down", "money.py", "((amount % RATE) * rate + HALF) // RATE", "((amount % RATE) * rate) // RATE"),
+    ("slippage in our favour", "money.py", "return price + side * rate_ceil(price, slippage)", "return price - side * rate_ceil(price, slippage)"),
+    ("a touch fills under adverse", "walk.py", "through = 1 if plan[READING] == ADVERSE else 0\n    best", "through = 0\n    best"),
+    ("adverse walks like path", "walk.py", "if plan[READING] == ADVERSE and _stop_within", "if plan[READING] == 9 and _stop_within"),
+    ("taker fee on targets", "walk.py", "plans[(r - 1) // 2, MAKER], BY_TARGET", "plans[(r - 1) // 2, TAKER], BY_TARGET"),
+    ("margin never given back", "position.py", "state[0, HELD] -= margin_share", "state[0, HELD] -= 0"),
+    ("liquidation price rounded away from the entry", "margin.py", "price = ratio_ceil(debt,", "price = ratio_floor(debt,"),
+    ("first tier for every size", "margin.py", "if notional <= tiers[k, TIER_NOTIONAL]:", "if notional >= 0:"),
+    ("entry sized by the wallet, not the equity", "decide.py", "worth = min(max(state[0, LAST_EQUITY], 0), EQUITY_MAX)", "worth = min(max(state[0, WALLET], 0), EQUITY_MAX)"),
+    ("time stop one bar late", "decide.py", "leg[BAR] - leg[ENTRY_BAR] + 1 >= plan[TIME_STOP]", "leg[BAR] - leg[ENTRY_BAR] >= plan[TIME_STOP]"),
+    ("trailing follows the close only", "walk.py", "    for r in range(first, first + legs(plan)):\n        on_price(plan, state[r], b)", "    pass"),
+    ("entries go on after a daily loss", "decide.py", "account[BLOCKED_DAY] = account[DAY]", "account[BLOCKED_DAY] = -2"),
+)
+
+
+def main() -> int:
+    cases = sys.argv[1] if len(sys.argv) > 1 else "120"
+    if catches("money.py", "HALF = 50_000_000", "HALF = 50_000_000", cases):
+        raise SystemExit("the comparison fails on the engine as it is: nothing can be said about faults")
+    survived = 0
+    for name, file, here, there in FAULTS:
+        caught = catches(file, here, there, cases)
+        survived += not caught
+        print(f"{'caught' if caught else 'SURVIVED':9} {name}", flush=True)
+    print(f"{len(FAULTS) - survived} of {len(FAULTS)} faults caught")
+    return 1 if survived else 0
+
+
+def catches(file: str, here: str, there: str, cases: str) -> bool:
+    """Run the comparison on a faulty copy; a comparison that cannot start is no catch."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "haechi"
+        shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        source = copy / "core" / file
+        text = source.read_text(encoding="utf-8")
+        if text.count(here) != 1:
+            raise SystemExit(f"{file}: the line of a fault is there {text.count(here)} times: {here}")
+        source.write_text(text.replace(here, there), encoding="utf-8")
+        env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": f"{folder}{os.pathsep}{HERE}", "HAECHI_CASES": cases}
+        # in one process, plainly: the case files beside this script, the engine of the copy
+        probe = "import haechi, sys; assert haechi.__file__.startswith(sys.argv[1]), haechi.__file__; import pytest; " \
+                "sys.exit(pytest.main(['-x', '-q', '--no-header', '-p', 'no:cacheprovider', '--import-mode=importlib', '-c', '/dev/null', sys.argv[2]]))"
+        done = subprocess.run([sys.executable, "-c", probe, folder, str(HERE / "test_engine_agrees_with_the_oracle.py")], env=env, cwd=folder,
+                              capture_output=True, text=True)
+        if done.returncode not in (0, 1) or "ImportError" in done.stdout:
+            raise SystemExit(f"the comparison did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done.returncode == 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
