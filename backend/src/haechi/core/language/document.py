@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ..plan import Plan
 from . import planning, semantics
-from .errors import LanguageError, Problem
+from .errors import LanguageError
 from .fields import PlanFields, Shape, Tags
 from .parameters import Parameter, chosen
 from .problems import problems
@@ -89,15 +89,3 @@ class Document(PlanFields):
     def plan(self, params: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None) -> Plan:
         """The engine's plan. Overrides are path=value (stop_loss.percent=1.5). Raises LanguageError."""
         return planning.plan(self.plan_data, self.values(params), overrides or {})
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    @staticmethod
-    def schema_of_documents() -> dict[str, Any]:
-        """JSON Schema (2020-12) of a document."""
-        return Document.model_json_schema()
-
-
-def fault(message: str, path: str = "") -> LanguageError:
-    return LanguageError([Problem(path, message)])
