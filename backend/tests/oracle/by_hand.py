@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from reference import Bar, Feed, Result, run
+
 from haechi.core.instrument import Instrument, Tier
 from haechi.core.plan import Costs, Plan, Size
-from reference import Bar, Feed, Result, run
 
 HOUR = 3_600_000
 START = 1_600_041_600_000  # 2020-09-14 00:00 UTC
@@ -23,16 +24,22 @@ def some_bars(*prices: Prices, step: int = HOUR, start: int = START) -> list[Bar
     return [Bar(start + index * step, *one) for index, one in enumerate(prices)]
 
 
+def an_instrument(symbol: str = "XUSDT", tiers: tuple[Tier, ...] = (MILD,)) -> Instrument:
+    return Instrument(symbol, Decimal(1), Decimal(1), min_value=Decimal(0), maker=Decimal("0.001"), taker=Decimal("0.002"), tiers=tiers)
+
+
 def a_feed(bars: list[Bar], signals: dict[int, int], *, symbol: str = "XUSDT", tiers: tuple[Tier, ...] = (MILD,), **more: Any) -> Feed:
     """`signals`: bar index -> bits."""
-    instrument = Instrument(symbol, Decimal(1), Decimal(1), min_value=Decimal(0), maker=Decimal("0.001"), taker=Decimal("0.002"), tiers=tiers)
+    instrument = an_instrument(symbol, tiers)
     step = bars[1].ts - bars[0].ts
     return Feed(instrument, step, bars, [signals.get(index, 0) for index in range(len(bars))], **more)
 
 
 def a_plan(**more: Any) -> Plan:
-    return Plan(**({"size": TEN} | {name: Decimal(value) if isinstance(value, str) and value[:1].isdigit() else value
-                                    for name, value in more.items()}))
+    values: dict[str, Any] = {"size": TEN}
+    for name, value in more.items():
+        values[name] = Decimal(value) if isinstance(value, str) and value[:1].isdigit() else value
+    return Plan(**values)
 
 
 def played(*prices: Prices, signals: dict[int, int] | None = None, reading: str = "path", slippage: str = "0", capital: int = 100_000,

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
-
-from haechi.core.plan import Costs, Entry, Ladder, Plan, Protections, Size, Target, Trailing
 from markets import Weather, a_feed
 from reference import Feed
+
+from haechi.core.plan import Costs, Entry, Ladder, Plan, Protections, Size, Target, Trailing
 
 TIMEFRAMES = (60_000, 3_600_000, 14_400_000, 86_400_000, 3 * 86_400_000)
 READINGS = ("adverse", "benign", "path")
@@ -37,9 +37,12 @@ def _changed(plan: Plan, changes: dict[str, Any]) -> Plan:
 
 @st.composite
 def cases(draw: st.DrawFn, *, symbols: int = 1, fine: bool = False, only: str = "") -> Case:
-    """`symbols`: at most so many on one wallet; `fine`: with finer bars; `only`: cross, hedge, ladder, orders, stops or protections: always on."""
+    """`symbols`: at most so many on one wallet; `fine`: with finer bars.
+
+    `only`: cross, hedge, ladder, orders, stops or protections is always on; large: near the limits of int64.
+    """
     swing = draw(st.sampled_from((0.004, 0.01, 0.03, 0.08)))
-    capital = Decimal(draw(st.sampled_from((100, 777, 10_000, 100_000))))
+    capital = Decimal(draw(st.sampled_from((400_000_000, 999_999_999) if only == "large" else (100, 777, 10_000, 100_000))))
     weather = Weather(
         seed=draw(st.integers(0, 2**31)), bars=draw(st.integers(5, 60)), swing=swing, timeframe_ms=draw(st.sampled_from(TIMEFRAMES)),
         signal_rate=draw(st.sampled_from((0.1, 0.3, 0.6))), fine=draw(st.sampled_from((2, 3, 5))) if fine else 0,
@@ -65,7 +68,8 @@ def plans(draw: st.DrawFn, swing: float, capital: Decimal, only: str) -> Plan:
         hedge=True if only == "hedge" else draw(st.booleans()), entry=draw(entries(swing, only)), stop_loss=stop,
         targets=draw(targets(swing, 1 if ladder else 4)), break_even=draw(OFF | percents(swing, 0.02, 1.5)),
         trailing=draw(OFF | trailings(swing)), ladder=ladder, time_stop=draw(st.sampled_from((0, 0, 0, 1, 3, 7))),
-        cool_down=draw(st.sampled_from((0, 0, 1, 3))), protections=draw(protections(swing) if only == "protections" else st.just(Protections()) | protections(swing)),
+        cool_down=draw(st.sampled_from((0, 0, 1, 3))),
+        protections=draw(protections(swing) if only == "protections" else st.just(Protections()) | protections(swing)),
         on_opposite=draw(st.sampled_from(("close", "reverse", "ignore"))))
 
 
@@ -77,7 +81,7 @@ def sizes(draw: st.DrawFn, capital: Decimal, stop: Decimal | None) -> Size:
     if kind == "fixed_quote":
         return Size(kind, capital * Decimal(share) * draw(st.sampled_from((1, 3, 10))))
     if kind == "fixed_quantity":
-        return Size(kind, draw(st.sampled_from((Decimal("0.0105"), Decimal("0.37"), Decimal(3), Decimal(1_234)))))
+        return Size(kind, draw(st.sampled_from((Decimal("0.0105"), Decimal("0.37"), Decimal(3), Decimal(1_234), Decimal(3_000_000)))))
     return Size(kind, Decimal(share) if kind == "equity_fraction" else Decimal(share) / 5)
 
 

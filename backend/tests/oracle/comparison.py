@@ -6,17 +6,16 @@ import math
 from typing import Any
 
 import numpy as np
-
 from cases import Case
+from reference import Bar, Feed, Result
+from reference import run as reference_run
+from shrinking import smallest
+
 from haechi.core.bars import Bars
 from haechi.core.outcome import Outcome
 from haechi.core.run import Funding, Market
 from haechi.core.run import run as engine_run
 from haechi.core.signals import Signals
-from shrinking import smallest
-
-from reference import Bar, Feed, Result
-from reference import run as reference_run
 
 ROW_FIELDS = ("symbol", "side", "quantity", "entry_time", "entry_price", "exit_time", "exit_price", "pnl", "fee", "funding",
               "exit_reason", "enter_tag", "exit_tag", "bars_held")

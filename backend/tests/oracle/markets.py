@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 
-from haechi.core.instrument import Instrument, Tier
 from reference import Bar, Feed
+
+from haechi.core.instrument import Instrument, Tier
 
 START = 1_600_000_000_000
 GRIDS = (("0.1", "0.001"), ("1", "0.01"), ("0.0001", "10"), ("0.01", "0.1"))  # tick, lot

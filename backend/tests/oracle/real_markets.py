@@ -7,12 +7,12 @@ from pathlib import Path
 from random import Random
 
 import polars as pl
-
-from haechi.core.instrument import Instrument, Tier
 from reference import Bar, Feed
 
-TIERS = (Tier(Decimal(20_000), Decimal("0.004"), 125), Tier(Decimal(60_000), Decimal("0.01"), 50), Tier(Decimal(400_000), Decimal("0.025"), 20),
-         Tier(Decimal(5_000_000), Decimal("0.1"), 5))
+from haechi.core.instrument import Instrument, Tier
+
+TIERS = (Tier(Decimal(20_000), Decimal("0.004"), 125), Tier(Decimal(60_000), Decimal("0.01"), 50),
+         Tier(Decimal(400_000), Decimal("0.025"), 20), Tier(Decimal(5_000_000), Decimal("0.1"), 5))
 LENGTHS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "4h": 14_400_000}
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from cases import Case
-from haechi.core.plan import Plan
 from reference import Feed
+
+from haechi.core.plan import Plan
 
 
 def smallest(case: Case, fails: Callable[[Case], bool], rounds: int = 4) -> Case:

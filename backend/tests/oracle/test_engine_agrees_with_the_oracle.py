@@ -9,16 +9,16 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
 from cases import cases
 from comparison import assert_agreed
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 CASES = int(os.environ.get("HAECHI_CASES", "125"))
 KINDS: dict[str, dict[str, Any]] = {
     "one symbol": {}, "stops": {"only": "stops"}, "resting entries": {"only": "orders"}, "a DCA ladder": {"only": "ladder"},
     "hedge mode": {"only": "hedge"}, "cross margin": {"only": "cross"}, "protections": {"only": "protections"},
+    "large figures": {"only": "large"},
     "finer bars": {"fine": True}, "finer bars, resting entries": {"fine": True, "only": "orders"},
     "finer bars, a ladder": {"fine": True, "only": "ladder"}, "finer bars, cross": {"fine": True, "only": "cross"},
     "two symbols": {"symbols": 2}, "three symbols": {"symbols": 3}, "three symbols, cross": {"symbols": 3, "only": "cross"},

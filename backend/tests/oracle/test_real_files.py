@@ -6,36 +6,43 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-
 from cases import Case
 from comparison import assert_agreed
-from haechi.core.plan import Costs, Entry, Ladder, Plan, Protections, Size, Target, Trailing
 from real_markets import feed_of, hourly
+
+from haechi.core.plan import Costs, Entry, Ladder, Plan, Protections, Size, Target, Trailing
 
 MINUTES = 6_000  # the reference is slow; the volatile stretches below are longer
 D = Decimal
 COSTS = Costs(D("0.0002"), D(10_000))
 PLANS = {
     "plain": Plan(on_opposite="reverse", leverage=3),
-    "stops and targets": Plan(Size("risk_fraction", D("0.01")), 10, stop_loss=D("0.02"), targets=(Target(D("0.01"), D("0.4")), Target(D("0.03"), D("0.6"))),
-                              break_even=D("0.008"), trailing=Trailing(D("0.01"), D("0.015")), cool_down=3, on_opposite="ignore"),
-    "ladder, cross": Plan(Size("equity_fraction", D("0.1")), 8, "cross", ladder=Ladder(4, D("0.01"), D("1.5"), D(1), D("1.4")),
-                          targets=(Target(D("0.012")),), time_stop=60),
-    "hedge, limits": Plan(Size("volatility_target", D("0.004")), 20, "cross", hedge=True, entry=Entry("post_only", D("0.002"), bars=4), stop_loss=D("0.03"),
-                          targets=(Target(D("0.02")),), protections=Protections(D("0.02"), True, D("0.1"), 50, False, 4, 20)),
-    "breakouts, near liquidation": Plan(Size("equity_fraction", D("0.3")), 40, entry=Entry("stop_limit", D("0.001"), D("0.002"), 3),
-                                        trailing=Trailing(D("0.02")), on_opposite="reverse"),
+    "stops and targets": Plan(
+        Size("risk_fraction", D("0.01")), 10, stop_loss=D("0.02"), targets=(Target(D("0.01"), D("0.4")), Target(D("0.03"), D("0.6"))),
+        break_even=D("0.008"), trailing=Trailing(D("0.01"), D("0.015")), cool_down=3, on_opposite="ignore"),
+    "ladder, cross": Plan(
+        Size("equity_fraction", D("0.1")), 8, "cross", ladder=Ladder(4, D("0.01"), D("1.5"), D(1), D("1.4")),
+        targets=(Target(D("0.012")),), time_stop=60),
+    "hedge, limits": Plan(
+        Size("volatility_target", D("0.004")), 20, "cross", hedge=True, entry=Entry("post_only", D("0.002"), bars=4),
+        stop_loss=D("0.03"), targets=(Target(D("0.02")),), protections=Protections(D("0.02"), True, D("0.1"), 50, False, 4, 20)),
+    "breakouts, near liquidation": Plan(
+        Size("equity_fraction", D("0.3")), 40, entry=Entry("stop_limit", D("0.001"), D("0.002"), 3), trailing=Trailing(D("0.02")),
+        on_opposite="reverse"),
 }
-FILES = ("ADAUSDT_perp_binance_1h_202509_202603", "ADAUSDT_perp_binance_4h_2020_2022", "ADAUSDT_spot_binance_1m_20210420_20210520",
-         "AVAXUSDT_perp_binance_1m_202505", "BNBUSDT_perp_binance_1h_202509_202603", "BNBUSDT_perp_binance_1m_202505",
-         "BNBUSDT_perp_binance_4h_2020_2022", "BTCUSDT_perp_binance_15m_2025", "BTCUSDT_perp_binance_1m_2022", "BTCUSDT_perp_binance_4h_2020_2022",
-         "BTCUSDT_spot_binance_1h_2017_2022", "BTCUSDT_spot_binance_1m_20210420_20210520", "BTCUSD_spot_bitfinex_1m_2016",
-         "DOGEUSDT_perp_binance_1h_202509_202603", "DOGEUSDT_perp_binance_4h_2020_2022", "DOGEUSDT_spot_binance_1m_20210420_20210520",
-         "ETHUSDT_perp_binance_15m_2025", "ETHUSDT_perp_binance_1m_2022", "ETHUSDT_perp_binance_4h_2020_2022", "ETHUSDT_spot_binance_1h_2017_2022",
-         "ETHUSDT_spot_binance_1m_20210420_20210520", "LINKUSDT_perp_binance_4h_2020_2022", "LINKUSDT_spot_binance_1m_20210420_20210520",
-         "LTCUSDT_perp_binance_5m_2023_2024", "SOLUSDT_perp_binance_1h_202509_202603", "SOLUSDT_perp_binance_1m_202505",
-         "TRXUSDT_perp_binance_4h_2020_2022", "WIFUSDT_perp_binance_1h_202509_202603", "XRPUSDT_perp_binance_1h_202509_202603",
-         "XRPUSDT_perp_binance_1m_202505", "XRPUSDT_perp_binance_4h_2020_2022", "XRPUSDT_spot_binance_1m_20210420_20210520")
+FILES = (
+    "ADAUSDT_perp_binance_1h_202509_202603", "ADAUSDT_perp_binance_4h_2020_2022", "ADAUSDT_spot_binance_1m_20210420_20210520",
+    "AVAXUSDT_perp_binance_1m_202505", "BNBUSDT_perp_binance_1h_202509_202603", "BNBUSDT_perp_binance_1m_202505",
+    "BNBUSDT_perp_binance_4h_2020_2022", "BTCUSDT_perp_binance_15m_2025", "BTCUSDT_perp_binance_1m_2022",
+    "BTCUSDT_perp_binance_4h_2020_2022", "BTCUSDT_spot_binance_1h_2017_2022", "BTCUSDT_spot_binance_1m_20210420_20210520",
+    "BTCUSD_spot_bitfinex_1m_2016", "DOGEUSDT_perp_binance_1h_202509_202603", "DOGEUSDT_perp_binance_4h_2020_2022",
+    "DOGEUSDT_spot_binance_1m_20210420_20210520", "ETHUSDT_perp_binance_15m_2025", "ETHUSDT_perp_binance_1m_2022",
+    "ETHUSDT_perp_binance_4h_2020_2022", "ETHUSDT_spot_binance_1h_2017_2022", "ETHUSDT_spot_binance_1m_20210420_20210520",
+    "LINKUSDT_perp_binance_4h_2020_2022", "LINKUSDT_spot_binance_1m_20210420_20210520", "LTCUSDT_perp_binance_5m_2023_2024",
+    "SOLUSDT_perp_binance_1h_202509_202603", "SOLUSDT_perp_binance_1m_202505", "TRXUSDT_perp_binance_4h_2020_2022",
+    "WIFUSDT_perp_binance_1h_202509_202603", "XRPUSDT_perp_binance_1h_202509_202603", "XRPUSDT_perp_binance_1m_202505",
+    "XRPUSDT_perp_binance_4h_2020_2022", "XRPUSDT_spot_binance_1m_20210420_20210520",
+)
 
 
 def agree(case: Case) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from by_hand import FLAT, HOUR, LEAVE_LONG, LONG, SHORT, START, a_feed, a_plan, played, rows, shown, some_bars
+from reference import run
+
 from haechi.core.instrument import Tier
 from haechi.core.plan import Costs, Protections, Size, Target
-from reference import run
 
 DAY = 24 * HOUR
 
@@ -60,9 +61,11 @@ def test_an_entry_is_refused_for_margin_leverage_or_size() -> None:
 def test_sizes_floor() -> None:
     # capital 100,000 at 1000: 0.25 × 3 → 75 lots; 1 % risk, stop 3 %: 1000 / 30 = 33.3; quote 12,999 → 12; atr 7.6 → 8: 1000 / 8 = 125
     atr = {"atr": [7.6, 7.6]}
-    for size, lots, more in ((Size("equity_fraction", Decimal("0.25")), 75, {"leverage": 3}), (Size("fixed_quote", Decimal(12_999)), 12, {}),
-                             (Size("risk_fraction", Decimal("0.01")), 33, {"stop_loss": "0.03"}), (Size("fixed_quantity", Decimal("4.9")), 4, {}),
-                             (Size("volatility_target", Decimal("0.01")), 125, {"feed": atr, "leverage": 10})):
+    table = (
+        (Size("equity_fraction", Decimal("0.25")), 75, {"leverage": 3}), (Size("fixed_quote", Decimal(12_999)), 12, {}),
+        (Size("risk_fraction", Decimal("0.01")), 33, {"stop_loss": "0.03"}), (Size("fixed_quantity", Decimal("4.9")), 4, {}),
+        (Size("volatility_target", Decimal("0.01")), 125, {"feed": atr, "leverage": 10}))
+    for size, lots, more in table:
         assert played(FLAT, FLAT, size=size, **more).rows[0].quantity == lots, size
 
 

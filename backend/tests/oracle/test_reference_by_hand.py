@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from by_hand import FLAT, HOUR, LEAVE_LONG, LONG, SHORT, START, a_feed, a_plan, played, rows, shown, some_bars
-from haechi.core.plan import Costs, Entry, Ladder, Target, Trailing
 from reference import run
+
+from haechi.core.plan import Costs, Entry, Ladder, Target, Trailing
 
 
 def test_a_trade_pays_taker_on_both_sides() -> None:
@@ -141,7 +142,8 @@ def test_partial_closings_release_floors_and_the_last_takes_the_rest() -> None:
     # 10 lots at 1000 and 7 (floor of 10 × 0.77) at 990: cost 16930. A third is floor(17 × 0.33) = 5 lots:
     # floor(16930 × 5 / 17) = 4979, the other 12 release 11951.  average 995.88…, target floor(995.88 × 1.02) = 1015
     ladder = Ladder(1, Decimal("0.01"), size=Decimal("0.77"))
-    result = played(FLAT, (1000, 1000, 985, 990), (990, 1015, 990, 1015), ladder=ladder, targets=(Target(Decimal("0.02"), Decimal("0.33")),))
+    targets = (Target(Decimal("0.02"), Decimal("0.33")),)
+    result = played(FLAT, (1000, 1000, 985, 990), (990, 1015, 990, 1015), ladder=ladder, targets=targets)
     # fees carried: 20 + 6.93 = 26.93, released floor(26.93 × 5 / 17) = 7.92058823
     # 5 × 1015 − 4979 = 96 − 7.92058823 − 5.075;   12 × 1015 − 11951 = 229 − 19.00941177 − 24.36
     assert [row.pnl for row in result.rows] == [Decimal("83.00441177"), Decimal("185.63058823")]

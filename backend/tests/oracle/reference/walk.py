@@ -72,7 +72,10 @@ class Walk:
     # The open
 
     def open_at(self, price: int, *, wishes: bool) -> None:
-        """Step 2; break-even and trailing hear of the price only at its end. `wishes`: the bar's own open, not that of a finer bar inside it."""
+        """Step 2; break-even and trailing hear of the price only at its end.
+
+        `wishes`: this is the bar's own open, not that of a finer bar inside it.
+        """
         self.point = price
         for leg in self.book.legs:
             self._liquidate_if_beyond(leg)

@@ -85,7 +85,7 @@ async def test_cancelling_kills_the_work_and_the_next_one_gets_a_new_process(exe
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    _, after = await run(executor, tasks.square, 2)
+    _, after = await asyncio.wait_for(run(executor, tasks.square, 2), 30)
     assert after != before
     with pytest.raises(ProcessLookupError):
         os.kill(before, 0)

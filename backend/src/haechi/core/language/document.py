@@ -16,6 +16,7 @@ from .fields import PlanFields, Shape, Tags
 from .parameters import Parameter, chosen
 from .problems import problems
 from .published import indicators_schema
+from .rules import rules_of
 from .text import plain
 from .values import Range, Text
 
@@ -65,11 +66,10 @@ class Document(PlanFields):
 
     @model_validator(mode="after")
     def _means_something(self) -> Document:
-        found = semantics.of_document(self)
-        if not found:
-            found = planning.problems_of(self, self.values())
+        found = semantics.of_document(self) + planning.problems_of(self, self.values())
         if found:
             raise LanguageError(found)
+        rules_of(self)  # refuses what costs too much
         return self
 
     @property
