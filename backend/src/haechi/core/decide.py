@@ -95,7 +95,7 @@ def protect(state: Array, plan: Array, worth: int) -> None:
 def _flatten(state: Array) -> None:
     """Everything is to be closed at its next open, markets without a bar at this instant included."""
     for r in range(1, state.shape[0]):
-        state[r, ENTRY_KIND] = 0
+        state[r, ENTRY_KIND] = state[r, ENTRY_FRESH] = 0  # a wish that waits for its market's next bar goes too
         if state[r, LOTS] != 0:
             state[r, EXIT_WISH] = BY_PROTECTION
 

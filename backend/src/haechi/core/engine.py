@@ -135,15 +135,17 @@ def run_many(state: Array, stats: Array, plans: Array, trades: Array, bars: Arra
     paid = funding_at[:markets].copy()
     here = at.copy()
     for t in range(timeline.shape[0]):
-        for m in range(markets):
+        for m in range(markets):  # all begin before one walks: its liquidation may close another's position
             here[m] = -1
-            j = at[m]
-            if j >= offsets[m + 1] or bars[j, B_TS] != timeline[t]:
+            if at[m] < offsets[m + 1] and bars[at[m], B_TS] == timeline[t]:
+                here[m] = at[m]
+                at[m] += 1
+                begin_bar(state, m, here[m] - offsets[m])
+        for m in range(markets):
+            j = here[m]
+            if j < 0:
                 continue
-            here[m] = j
-            at[m] += 1
             index = j - offsets[m]
-            begin_bar(state, m, index)
             while paid[m] < funding_at[m + 1] and funding[paid[m], 0] <= index:
                 fund(state, plans, m, bars[j, B_OPEN], funding[paid[m], 1])
                 paid[m] += 1
