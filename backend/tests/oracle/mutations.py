@@ -20,22 +20,21 @@ SOURCE = HERE.parents[1] / "src" / "haechi"
 # name, file of core, what stands there, what the fault makes of it
 FAULTS = (
     ("stop rounded to the later tick", "levels.py", "return level_ceil(cost, lots, RATE - rate) if long", "return level_floor(cost, lots, RATE - rate) if long"),
-    ("stop checked after the targets", "walk.py", "(M_LIQUIDATION, M_STOP, M_TARGET, M_ENTRY, M_STEP) = (0, 1, 2, 6, 7)",
-     "(M_LIQUIDATION, M_STOP, M_TARGET, M_ENTRY, M_STEP) = (0, 6, 1, 5, 7)"),
+    ("the target before the stop under adverse", "walk.py", "_stop_within(state, r, long, h, l):\n            return long", "_stop_within(state, r, long, h, l):\n            return not long"),
     ("funding one bar late", "engine.py", "while paid[m] < funding_at[m + 1] and funding[paid[m], 0] <= index:", "while paid[m] < funding_at[m + 1] and funding[paid[m], 0] < index:"),
     ("funding with the wrong sign", "money.py", "return amount if (lots > 0) == (rate > 0) else -amount", "return -amount if (lots > 0) == (rate > 0) else amount"),
     ("fee rounded down", "money.py", "((amount % RATE) * rate + HALF) // RATE", "((amount % RATE) * rate) // RATE"),
     ("slippage in our favour", "money.py", "return price + side * rate_ceil(price, slippage)", "return price - side * rate_ceil(price, slippage)"),
-    ("a touch fills under adverse", "walk.py", "through = 1 if plan[READING] == ADVERSE else 0\n    best", "through = 0\n    best"),
-    ("adverse walks like path", "walk.py", "if plan[READING] == ADVERSE and _stop_within", "if plan[READING] == 9 and _stop_within"),
+    ("a touch fills under adverse", "walk.py", "through = 1 if plans[m, READING] == ADVERSE else 0\n    best", "through = 0\n    best"),
+    ("adverse walks like path", "walk.py", "if plans[m, READING] == ADVERSE and _stop_within", "if plans[m, READING] == 9 and _stop_within"),
     ("taker fee on targets", "walk.py", "plans[(r - 1) // 2, MAKER], BY_TARGET", "plans[(r - 1) // 2, TAKER], BY_TARGET"),
     ("margin never given back", "position.py", "state[0, HELD] -= margin_share", "state[0, HELD] -= 0"),
     ("liquidation price rounded away from the entry", "margin.py", "price = ratio_ceil(debt,", "price = ratio_floor(debt,"),
     ("first tier for every size", "margin.py", "if notional <= tiers[k, TIER_NOTIONAL]:", "if notional >= 0:"),
     ("entry sized by the wallet, not the equity", "decide.py", "worth = min(max(state[0, LAST_EQUITY], 0), EQUITY_MAX)", "worth = min(max(state[0, WALLET], 0), EQUITY_MAX)"),
-    ("time stop one bar late", "decide.py", "leg[BAR] - leg[ENTRY_BAR] + 1 >= plan[TIME_STOP]", "leg[BAR] - leg[ENTRY_BAR] >= plan[TIME_STOP]"),
-    ("trailing follows the close only", "walk.py", "    for r in range(first, first + legs(plan)):\n        on_price(plan, state[r], b)", "    pass"),
-    ("entries go on after a daily loss", "decide.py", "account[BLOCKED_DAY] = account[DAY]", "account[BLOCKED_DAY] = -2"),
+    ("time stop one bar late", "decide.py", "state[r, BAR] - state[r, ENTRY_BAR] + 1 >= plans[m, TIME_STOP]", "state[r, BAR] - state[r, ENTRY_BAR] >= plans[m, TIME_STOP]"),
+    ("trailing follows the close only", "walk.py", "    for r in range(first, first + legs(plans, m)):\n        on_price(state, plans, r, b)", "    pass"),
+    ("entries go on after a daily loss", "decide.py", "state[0, BLOCKED_DAY] = state[0, DAY]", "state[0, BLOCKED_DAY] = -2"),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compiled import compiled
+from .compiled import compiled, inlined
 from .decide import decide, mark, sample, settle_close
 from .layout import *  # noqa: F403 - the array names are the vocabulary here
 from .money import slipped
@@ -22,27 +22,26 @@ B_TS, B_OPEN, B_HIGH, B_LOW, B_CLOSE = 0, 1, 2, 3, 4
 
 
 @compiled
-def open_bar(state: Array, plans: Array, trades: Array, m: int, bar: Array, detail: Array) -> None:
-    """Steps 2 and 3 for one bar of market m; detail: its finer bars int64[k, 5], or none."""
+def open_bar(state: Array, plans: Array, trades: Array, m: int, bars: Array, i: int, detail: Array, begin: int, end: int) -> None:
+    """Steps 2 and 3 for bar i of market m; its finer bars are detail[begin:end], none if they are equal."""
     refresh_cross(state, plans, m)
-    open_point(state, plans, trades, m, bar[B_OPEN], bar[B_TS], True)
-    if detail.shape[0] == 0:
-        walk(state, plans, trades, m, bar[B_TS], bar[B_OPEN], bar[B_HIGH], bar[B_LOW], bar[B_CLOSE])
-    for k in range(detail.shape[0]):
-        fine = detail[k]
-        if k > 0:
-            open_point(state, plans, trades, m, fine[B_OPEN], fine[B_TS], False)
-        walk(state, plans, trades, m, fine[B_TS], fine[B_OPEN], fine[B_HIGH], fine[B_LOW], fine[B_CLOSE])
+    open_point(state, plans, trades, m, bars[i, B_OPEN], bars[i, B_TS], True)
+    if begin == end:
+        walk(state, plans, trades, m, bars[i, B_TS], bars[i, B_OPEN], bars[i, B_HIGH], bars[i, B_LOW], bars[i, B_CLOSE])
+    for k in range(begin, end):
+        if k > begin:
+            open_point(state, plans, trades, m, detail[k, B_OPEN], detail[k, B_TS], False)
+        walk(state, plans, trades, m, detail[k, B_TS], detail[k, B_OPEN], detail[k, B_HIGH], detail[k, B_LOW], detail[k, B_CLOSE])
 
 
-@compiled
+@inlined
 def mark_bar(state: Array, m: int, price: int) -> None:
     """The close is the market's new mark: only after every market has walked its bar of this instant."""
     for r in range(1 + 2 * m, 3 + 2 * m):
         state[r, MARK] = price
 
 
-@compiled
+@inlined
 def begin_bar(state: Array, m: int, index: int) -> None:
     for r in range(1 + 2 * m, 3 + 2 * m):
         state[r, BAR] = index
@@ -51,20 +50,20 @@ def begin_bar(state: Array, m: int, index: int) -> None:
 @compiled
 def fund(state: Array, plans: Array, m: int, price: int, rate: int) -> None:
     """Step 1: one funding instant for a market."""
-    for r in range(1 + 2 * m, 1 + 2 * m + legs(plans[m])):
+    for r in range(1 + 2 * m, 1 + 2 * m + legs(plans, m)):
         charge_funding(state, plans, r, price, rate)
 
 
 @compiled
-def step(state: Array, stats: Array, plans: Array, trades: Array, bar: Array, index: int, bits: int, atr: int, rate: int) -> int:
-    """One whole bar of a single market: int64[5] bar, its signal bits, funding rate (0: none). Returns the equity."""
+def step(state: Array, stats: Array, plans: Array, trades: Array, bars: Array, i: int, index: int, bits: int, atr: int, rate: int) -> int:
+    """Bar i of bars int64[n, 5], the index-th of a single market: signal bits, funding rate (0: none). Returns the equity."""
     begin_bar(state, 0, index)
     if rate != 0:
-        fund(state, plans, 0, bar[B_OPEN], rate)
-    open_bar(state, plans, trades, 0, bar, bar[:0].reshape(0, 5))
-    mark_bar(state, 0, bar[B_CLOSE])
-    worth = settle_close(state, plans, stats, bar[B_TS])
-    decide(state, plans[0], 0, bits, bar[B_CLOSE], atr)
+        fund(state, plans, 0, bars[i, B_OPEN], rate)
+    open_bar(state, plans, trades, 0, bars, i, bars, 0, 0)
+    mark_bar(state, 0, bars[i, B_CLOSE])
+    worth = settle_close(state, plans, stats, bars[i, B_TS])
+    decide(state, plans, 0, bits, bars[i, B_CLOSE], atr)
     return worth
 
 
@@ -72,7 +71,7 @@ def step(state: Array, stats: Array, plans: Array, trades: Array, bar: Array, in
 def finish(state: Array, stats: Array, plans: Array, trades: Array, ends: Array) -> int:
     """Close what is open at the last closes; ends: int64[markets, 3] of exit time, close, number of bars."""
     for m in range(plans.shape[0]):
-        for r in range(1 + 2 * m, 1 + 2 * m + legs(plans[m])):
+        for r in range(1 + 2 * m, 1 + 2 * m + legs(plans, m)):
             held = state[r, LOTS]
             if held != 0:
                 state[r, BAR] = ends[m, 2]
@@ -92,23 +91,21 @@ def run_one(state: Array, stats: Array, plans: Array, trades: Array, bars: Array
     n = bars.shape[0]
     plan = plans[0]
     skipping = not dense and detail_at.shape[0] == 0 and may_skip(plan)
-    i, paid, heard, d = 0, 0, 0, 0
+    i, paid, heard, begin, end = 0, 0, 0, 0, 0
     while i < n:
         begin_bar(state, 0, i)
         while paid < funding.shape[0] and funding[paid, 0] <= i:
             fund(state, plans, 0, bars[i, B_OPEN], funding[paid, 1])
             paid += 1
         if detail_at.shape[0] > 0:
-            d = detail_at[i]
-            open_bar(state, plans, trades, 0, bars[i], detail[d:detail_at[i + 1]])
-        else:
-            open_bar(state, plans, trades, 0, bars[i], detail[:0])
+            begin, end = detail_at[i], detail_at[i + 1]
+        open_bar(state, plans, trades, 0, bars, i, detail, begin, end)
         mark_bar(state, 0, bars[i, B_CLOSE])
         equity_now = settle_close(state, plans, stats, bars[i, B_TS])
         if worth.shape[0] > 0:
             worth[i] = equity_now
         if i < n - 1:
-            decide(state, plan, 0, bits[i], bars[i, B_CLOSE], atr[i] if atr.shape[0] > 0 else 0)
+            decide(state, plans, 0, bits[i], bars[i, B_CLOSE], atr[i] if atr.shape[0] > 0 else 0)
         i += 1
         if not skipping or i >= n:
             continue
@@ -149,10 +146,10 @@ def run_many(state: Array, stats: Array, plans: Array, trades: Array, bars: Arra
             while paid[m] < funding_at[m + 1] and funding[paid[m], 0] <= index:
                 fund(state, plans, m, bars[j, B_OPEN], funding[paid[m], 1])
                 paid[m] += 1
-            fine = detail[:0]
+            begin, end = 0, 0
             if detail_at.shape[0] > 0:
-                fine = detail[detail_at[j]:detail_at[j + 1]]
-            open_bar(state, plans, trades, m, bars[j], fine)
+                begin, end = detail_at[j], detail_at[j + 1]
+            open_bar(state, plans, trades, m, bars, j, detail, begin, end)
         for m in range(markets):
             if here[m] >= 0:
                 mark_bar(state, m, bars[here[m], B_CLOSE])
@@ -162,4 +159,4 @@ def run_many(state: Array, stats: Array, plans: Array, trades: Array, bars: Arra
         for m in range(markets):
             j = here[m]
             if j >= 0 and j < offsets[m + 1] - 1:
-                decide(state, plans[m], m, bits[j], bars[j, B_CLOSE], atr[j] if atr.shape[0] > 0 else 0)
+                decide(state, plans, m, bits[j], bars[j, B_CLOSE], atr[j] if atr.shape[0] > 0 else 0)

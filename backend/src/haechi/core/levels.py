@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compiled import compiled
+from .compiled import compiled, inlined
 from .layout import *  # noqa: F403 - the array names are the vocabulary here
 from .money import RATE, level_ceil, level_floor, rate_ceil, rate_floor
 
@@ -100,31 +100,33 @@ def too_large(plan: Array, leg: Array, lots: int, price: int) -> bool:
     return abs(leg[COST]) + lots * price > NOTIONAL_MAX // plan[UNIT]
 
 
-@compiled
-def on_price(plan: Array, leg: Array, price: int) -> None:
+@inlined
+def on_price(state: Array, plans: Array, r: int, price: int) -> None:
     """The market stands at `price`: break-even and trailing may tighten the stop."""
-    if leg[LOTS] == 0:
+    if state[r, LOTS] == 0:
         return
-    side = 1 if leg[LOTS] > 0 else -1
-    if leg[BREAK_EVEN_AT] > 0 and side * price >= side * leg[BREAK_EVEN_AT]:
-        leg[BREAK_EVEN_AT] = 0
-        _tighten(leg, side, leg[BREAK_EVEN_STOP], BY_STOP)
-    if plan[TRAIL_DISTANCE] > 0:
-        _trail(plan, leg, side, price)
+    m = (r - 1) // 2
+    side = 1 if state[r, LOTS] > 0 else -1
+    if state[r, BREAK_EVEN_AT] > 0 and side * price >= side * state[r, BREAK_EVEN_AT]:
+        state[r, BREAK_EVEN_AT] = 0
+        _tighten(state, r, side, state[r, BREAK_EVEN_STOP], BY_STOP)
+    if plans[m, TRAIL_DISTANCE] > 0:
+        _trail(state, plans, r, side, price)
 
 
 @compiled
-def _trail(plan: Array, leg: Array, side: int, price: int) -> None:
-    if leg[TRAIL_ON] == 0 and (plan[TRAIL_ACTIVATION] == 0 or side * price >= side * leg[TRAIL_AT]):
-        leg[TRAIL_ON] = 1
-        leg[EXTREME] = price
-    if leg[TRAIL_ON] == 1:
-        if side * price > side * leg[EXTREME]:
-            leg[EXTREME] = price
-        _tighten(leg, side, leg[EXTREME] - side * rate_floor(leg[EXTREME], plan[TRAIL_DISTANCE]), BY_TRAILING)
+def _trail(state: Array, plans: Array, r: int, side: int, price: int) -> None:
+    m = (r - 1) // 2
+    if state[r, TRAIL_ON] == 0 and (plans[m, TRAIL_ACTIVATION] == 0 or side * price >= side * state[r, TRAIL_AT]):
+        state[r, TRAIL_ON] = 1
+        state[r, EXTREME] = price
+    if state[r, TRAIL_ON] == 1:
+        if side * price > side * state[r, EXTREME]:
+            state[r, EXTREME] = price
+        _tighten(state, r, side, state[r, EXTREME] - side * rate_floor(state[r, EXTREME], plans[m, TRAIL_DISTANCE]), BY_TRAILING)
 
 
 @compiled
-def _tighten(leg: Array, side: int, stop: int, reason: int) -> None:
-    if leg[STOP] == 0 or side * stop > side * leg[STOP]:
-        leg[STOP], leg[STOP_REASON] = stop, reason
+def _tighten(state: Array, r: int, side: int, stop: int, reason: int) -> None:
+    if state[r, STOP] == 0 or side * stop > side * state[r, STOP]:
+        state[r, STOP], state[r, STOP_REASON] = stop, reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import margin
-from .compiled import compiled
+from .compiled import compiled, inlined
 from .layout import *  # noqa: F403 - the array names are the vocabulary here
 from .levels import clear_levels, set_levels
 from .money import fee, funding, share_floor
@@ -21,12 +21,12 @@ def tiers_of(plan: Array) -> Array:
     return plan[plan[TIERS_AT]:plan[TIERS_AT] + 3 * plan[TIERS]].reshape(plan[TIERS], 3)
 
 
-@compiled
+@inlined
 def unrealised(state: Array, plans: Array, r: int, price: int) -> int:
     return (state[r, LOTS] * price - state[r, COST]) * plans[(r - 1) // 2, UNIT]
 
 
-@compiled
+@inlined
 def equity(state: Array, plans: Array) -> int:
     """Wallet plus unrealised at the last marks."""
     total = state[0, WALLET]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .compiled import compiled
+from .compiled import compiled, inlined
 from .decide import B_ENTER_LONG, B_ENTER_SHORT, drawdown, mark, sample
 from .layout import *  # noqa: F403 - the array names are the vocabulary here
 from .walk import NEVER
@@ -92,7 +92,7 @@ def _next_day(bars: Array, k: int, j: int, today: int) -> int:
     return high
 
 
-@compiled
+@inlined
 def band(plan: Array, leg: Array) -> tuple[int, int]:
     """The prices between which nothing of this position is met or moved: (below, above), both excluded."""
     below, above = 0, NEVER
@@ -110,12 +110,12 @@ def band(plan: Array, leg: Array) -> tuple[int, int]:
     return below, above
 
 
-@compiled
+@inlined
 def _favour(below: int, above: int, level: int, long: bool) -> tuple[int, int]:
     return (below, min(above, level)) if long else (max(below, level), above)
 
 
-@compiled
+@inlined
 def _next_heard(plan: Array, leg: Array, bits: Array, signal_bars: Array, heard: int, exits: bool) -> int:
     """The next bar whose signal can matter to a position, NEVER if there is none."""
     if plan[ON_OPPOSITE] == IGNORE and not exits:
@@ -169,7 +169,7 @@ def quiet_end(state: Array, stats: Array, plan: Array, bars: Array, blocks: Arra
     return j
 
 
-@compiled
+@inlined
 def _block(state: Array, stats: Array, block: Array, base: int, a_tick: int) -> bool:
     """Mark a whole quiet block at once, if no close in it can be a new deepest drawdown."""
     best = base + a_tick * (block[CLOSE_HIGHEST] if a_tick > 0 else block[CLOSE_LOWEST])

@@ -178,10 +178,10 @@ def signal_rows(signals: Signals) -> tuple[NDArray[np.int64], bool]:
 
 def drive(machine: Machine, market: Market, plans: NDArray[np.int64], funding: NDArray[np.int64],  # noqa: PLR0913
           detail: tuple[NDArray[np.int64], NDArray[np.int64]], heard: tuple[NDArray[np.int64], bool], worth: NDArray[np.int64], *,
-          dense: bool) -> None:
-    """One market through the engine; worth: int64[n] for the equity, or empty."""
+          dense: bool, atr: NDArray[np.int64] | None = None) -> None:
+    """One market through the engine; worth: int64[n] for the equity, or empty; atr: int64[n] in ticks if made already."""
     engine.run_one(machine.state, machine.stats, plans, machine.trades, bar_columns(market.bars), market.signals.bits,
-                   atr_ticks(market), funding, detail[0], detail[1], bar_blocks(market.bars), heard[0], heard[1], worth, dense)
+                   atr_ticks(market) if atr is None else atr, funding, detail[0], detail[1], bar_blocks(market.bars), heard[0], heard[1], worth, dense)
 
 
 def _many(machine: Machine, markets: list[Market], plans: NDArray[np.int64], dense: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from .feed import Bar, Terms
 from .liquidation import liquidation_price
 from .rounding import SCALE, ceil_div, charge, money, rate, released
 
-LIQUIDATION, STOP, LINE = 0, 1, 2
+LIQUIDATION, STOP, LINE, SHIFT = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,16 @@ class Grid:
     stop_lower: int | None = None
     stop_upper: int | None = None
     take_profit: Decimal = Decimal(0)
+    trail_up: int = 0
+    trail_down: int = 0
 
     def lines(self) -> list[int]:
         """p_0 … p_N to the nearest tick; raises ValueError where two fall on one."""
-        found = [self._line(index) for index in range(self.cells + 1)]
+        return self.ladder()[self.trail_down:self.trail_down + self.cells + 1]
+
+    def ladder(self) -> list[int]:
+        """The lines with those the range may trail to: p_{−trail_down} … p_{N + trail_up}."""
+        found = [self._line(index) for index in range(-self.trail_down, self.cells + self.trail_up + 1)]
         if len(set(found)) != len(found):
             raise ValueError(f"{self.cells} cells between {self.lower} and {self.upper} fall on the same ticks")
         return found
@@ -41,12 +47,28 @@ class Grid:
         if self.spacing == "arithmetic":
             return (2 * (self.lower * self.cells + index * (self.upper - self.lower)) + self.cells) // (2 * self.cells)
         # The nearest tick t to L(U/L)^(i/N): the greatest with (t − 1/2)^N ≤ L^(N−i) U^i, in whole numbers.
-        power = 2**self.cells * self.lower ** (self.cells - index) * self.upper**index
-        low, high = self.lower, self.upper
+        power = 2**self.cells * Fraction(self.lower) ** (self.cells - index) * Fraction(self.upper) ** index
+        low, high = 0, self.upper
+        while (2 * high - 1) ** self.cells <= power:
+            high *= 2
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if (2 * middle - 1) ** self.cells <= power else (low, middle - 1)
         return low
+
+
+def affordable_lots(grid: Grid, instrument: Instrument, slippage: Decimal, investment: Decimal, leverage: int, price: int) -> int:
+    """q = floor(I / Σ price × (1 / leverage + fee)) over the worst case's entries of a start at `price`; of the larger side."""
+    lines = grid.lines()
+    empty = min(range(len(lines)), key=lambda index: (abs(lines[index] - price), index))
+    slip = price * rate(slippage)
+    step = ceil_div(slip.numerator, slip.denominator)
+    maker, taker, margin = rate(instrument.maker), rate(instrument.taker), Fraction(1, leverage)
+    buys = sum((line * (margin + maker) for line in lines[:empty]), Fraction(0))
+    sells = sum((line * (margin + maker) for line in lines[empty + 1:]), Fraction(0))
+    need = {"long": buys + (grid.cells - empty) * (price + step) * (margin + taker),
+            "short": sells + empty * (price - step) * (margin + taker), "neutral": max(buys, sells)}[grid.mode]
+    return int(money(investment) / (need * Terms(instrument).unit))
 
 
 @dataclass(frozen=True)
@@ -77,11 +99,13 @@ class GridRun:
     ended: str = ""
     lots: int = 0  # signed
     cost: int = 0  # without sign
-    empty: int | None = None  # index of the empty line; None before the start
+    empty: int | None = None  # index of the empty line in the ladder; None before the start
+    bottom: int = 0  # index of the range's lowest line in the ladder
 
     def play(self, bars: list[Bar], funding: dict[int, list[int]]) -> GridRun:
         """Walk all bars. `funding`: bar index -> rates in 1e-8 due there."""
-        self.terms, self.prices, self.wallet = Terms(self.instrument), self.grid.lines(), money(self.capital)
+        self.terms, self.prices, self.wallet = Terms(self.instrument), self.grid.ladder(), money(self.capital)
+        self.bottom = self.grid.trail_down
         for index, bar in enumerate(bars):
             self.now = bar.ts
             if not self.ended:
@@ -112,7 +136,7 @@ class GridRun:
             self._leg(end, gap=False)
 
     def _leg(self, end: int, *, gap: bool) -> None:
-        if self.empty is None and not self._triggered(end):
+        if self.empty is None and not self._triggered(end, gap):
             self.point = end
             return
         while not self.ended:
@@ -135,10 +159,14 @@ class GridRun:
         assert self.empty is not None
         through = 1 if self.reading == "adverse" else 0
         found = []
-        if self.empty > 0:
+        if self.empty > self.bottom:
             found.append((LINE, self.prices[self.empty - 1] - through, -1, self.empty - 1))
-        if self.empty < self.grid.cells:
+        elif self.grid.trail_down and self.empty > 0:
+            found.append((SHIFT, self.prices[self.empty - 1], -1, self.empty - 1))
+        if self.empty < self.bottom + self.grid.cells:
             found.append((LINE, self.prices[self.empty + 1] + through, 1, self.empty + 1))
+        elif self.grid.trail_up and self.empty + 1 < len(self.prices):
+            found.append((SHIFT, self.prices[self.empty + 1], 1, self.empty + 1))
         if self.grid.stop_lower is not None:
             found.append((STOP, self.grid.stop_lower, -1, -1))
         if self.grid.stop_upper is not None:
@@ -161,6 +189,9 @@ class GridRun:
                 self.matched += self.grid.lots * abs(self.prices[line] - self.prices[self.empty]) * self.terms.unit
             self.empty = line
             self._fill("line", side * self.grid.lots, self.prices[line], self.terms.maker)
+        elif order == SHIFT:  # the whole range follows; nothing is traded
+            self.bottom += line - self.empty
+            self.empty = line
         elif order == STOP:
             self.ended = "stop"
             self._market(stop_price, -self.lots, "stop")
@@ -172,18 +203,19 @@ class GridRun:
         self._fill("liquidation", -self.lots, price, Fraction(0))
         self.wallet -= max(self.wallet, 0)  # what is left is lost too
 
-    def _triggered(self, end: int) -> bool:
+    def _triggered(self, end: int, gap: bool) -> bool:
         trigger = self.grid.trigger
         if trigger is None or not min(self.point, end) <= trigger <= max(self.point, end):
             return False
-        self.point = trigger
-        self._start(trigger)
+        self.point = end if gap else trigger  # in a gap no price was traded before the open
+        self._start(self.point)
         return True
 
     def _start(self, price: int) -> None:
         """e_start is the nearest line, the lower one on a tie; the first position is taken at once."""
-        self.empty = min(range(len(self.prices)), key=lambda index: (abs(self.prices[index] - price), index))
-        held = {"long": self.grid.cells, "short": 0, "neutral": self.empty}[self.grid.mode] - self.empty
+        top = self.bottom + self.grid.cells
+        self.empty = min(range(self.bottom, top + 1), key=lambda index: (abs(self.prices[index] - price), index))
+        held = {"long": top, "short": self.bottom, "neutral": self.empty}[self.grid.mode] - self.empty
         self._market(price, held * self.grid.lots, "start")
 
     def _take_profit(self, close: int) -> None:

@@ -17,6 +17,7 @@ from haechi.core.encode import encode, pack
 from haechi.core.instrument import Instrument
 from haechi.core.outcome import Outcome
 from haechi.core.plan import Costs, Entry, Ladder, Plan, Size, Target, Trailing
+from haechi.core.sweep import sweep
 from haechi.core.run import Funding, Machine, Market, bar_columns, funding_rows, run
 from haechi.core.signals import Signals
 
@@ -70,9 +71,10 @@ def test_stepping_bar_by_bar_changes_nothing(name: str) -> None:
     whole = run([market], plan, Costs(), "path")
     plans = pack([encode(plan, market.instrument, Costs(), "path")])
     machine = Machine.fresh(1, Costs(), 4096)
+    rows = bar_columns(market.bars)
     rates = dict(funding_rows(market).tolist())
-    worth = [engine.step(machine.state, machine.stats, plans, machine.trades, bar, k, int(market.signals.bits[k]) if k < 5_999 else 0, 0,
-                         rates.get(k, 0)) for k, bar in enumerate(bar_columns(market.bars))]
+    worth = [engine.step(machine.state, machine.stats, plans, machine.trades, rows, k, k, int(market.signals.bits[k]) if k < 5_999 else 0, 0,
+                         rates.get(k, 0)) for k in range(len(rows))]
     last = np.array([[market.bars.ts[-1] + 60_000, market.bars.close_ticks[-1], 6_000]])
     worth[-1] = engine.finish(machine.state, machine.stats, plans, machine.trades, last)
     assert worth == whole.equity.tolist()
@@ -94,3 +96,11 @@ def test_a_run_cut_short_is_the_beginning_of_the_longer_run() -> None:
     cut = Market(market.instrument, market.bars.slice(0, 3_000), Signals(market.signals.bits[:3_000]), market.funding)
     longer, shorter = run([market], PLANS["reverse"], Costs()), run([cut], PLANS["reverse"], Costs())
     assert (longer.equity[:2_999] == shorter.equity[:2_999]).all()
+
+
+def test_a_sweep_gives_what_single_runs_give() -> None:
+    market = a_market(n=20_000)
+    jobs = [(market.signals, plan) for plan in PLANS.values()]
+    swept = list(sweep(market, jobs, Costs(), "adverse"))
+    assert swept == [run([market], plan, Costs(), "adverse").statistics for plan in PLANS.values()]
+    assert len({one.final_equity for one in swept}) > 1
