@@ -1,0 +1,1 @@
+"""The built-in strategies: one document each. Pages about them are in docs/strategies."""
