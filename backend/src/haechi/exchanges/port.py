@@ -1,0 +1,161 @@
+"""What an exchange can do for an account, in the house's values. The engine cannot tell a real one from a simulated one.
+
+Outcomes are values, not exceptions: an order was accepted, rejected with evidence, or nobody knows. Silence is never evidence.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+
+class NewOrder(msgspec.Struct, frozen=True):
+    """side: buy | sell; kind: market | limit | post_only | stop | stop_limit. client_id is ours and unique for ever."""
+
+    client_id: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    kind: str
+    price: Decimal | None = None
+    trigger: Decimal | None = None
+    reduce_only: bool = False
+
+
+class Accepted(msgspec.Struct, frozen=True, tag=True):
+    exchange_id: str
+
+
+class Rejected(msgspec.Struct, frozen=True, tag=True):
+    """The exchange said no: its code, and our word for it (margin, leverage, below_minimum, post_only, no_position, symbol …)."""
+
+    reason: str
+    code: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True, tag=True):
+    """No answer that proves anything."""
+
+    why: str
+
+
+Outcome = Accepted | Rejected | Unknown
+
+
+class Fill(msgspec.Struct, frozen=True, tag=True):
+    """trade_id is the exchange's and unique for the account. realized: profit before fees of what was closed. market: where it stood."""
+
+    trade_id: str
+    client_id: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    realized: Decimal
+    maker: bool
+    market: Decimal
+    time_ms: int
+
+
+class Gone(msgspec.Struct, frozen=True, tag=True):
+    """An order ended without (further) fill. reason as in Rejected, or `canceled`."""
+
+    client_id: str
+    symbol: str
+    reason: str
+    time_ms: int
+
+
+class Paid(msgspec.Struct, frozen=True, tag=True):
+    """Funding taken (+) or given (−)."""
+
+    payment_id: str
+    symbol: str
+    amount: Decimal
+    time_ms: int
+
+
+class Liquidated(msgspec.Struct, frozen=True, tag=True):
+    """The exchange closed the position; `loss` is what the wallet lost."""
+
+    trade_id: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    loss: Decimal
+    time_ms: int
+
+
+class Price(msgspec.Struct, frozen=True, tag=True):
+    """Where the market of a symbol stands."""
+
+    symbol: str
+    price: Decimal
+    time_ms: int
+
+
+class Bar(msgspec.Struct, frozen=True, tag=True):
+    """A bar that closed; ts is its open time."""
+
+    symbol: str
+    timeframe_ms: int
+    ts: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: float
+
+
+Event = Fill | Gone | Paid | Liquidated | Price | Bar
+
+
+class OpenOrder(msgspec.Struct, frozen=True):
+    order: NewOrder
+    exchange_id: str
+    filled: Decimal
+
+
+class Position(msgspec.Struct, frozen=True):
+    """quantity is signed; entry is the average."""
+
+    symbol: str
+    quantity: Decimal
+    entry: Decimal
+    liquidation: Decimal | None
+
+
+class Balance(msgspec.Struct, frozen=True):
+    wallet: Decimal
+    equity: Decimal
+    available: Decimal
+
+
+class Listener(Protocol):
+    """Hears the events of one account, in order; returns when it has acted on them."""
+
+    async def hear(self, event: Event) -> None: ...
+
+
+class Exchange(Protocol):
+    """One account at an exchange."""
+
+    async def place(self, order: NewOrder) -> Outcome: ...
+
+    async def cancel(self, client_id: str) -> Outcome: ...
+
+    async def open_orders(self) -> list[OpenOrder]: ...
+
+    async def positions(self) -> list[Position]: ...
+
+    async def balance(self) -> Balance: ...
+
+    def listen(self, listener: Listener, *, symbol: str, prices: bool) -> None:
+        """Send the account's events of this symbol and its bars to the listener; with `prices` also where the market stands."""
+        ...
+
+    def unlisten(self, listener: Listener) -> None: ...
