@@ -20,6 +20,7 @@ from .plan import Costs, Plan
 from .position import book_entry, book_exit, book_funding, liquidate
 from .run import Machine
 from .units import UnitError
+from .walk import refresh_cross
 
 LEG = 1
 ROWS_MIN = 64
@@ -160,7 +161,9 @@ class LiveEngine:
         book_funding(self.machine.state, LEG, amount)
 
     def liquidated(self, ts: int) -> None:
+        """The exchange closed the position at its liquidation price; under cross margin funding has moved that since the last fill."""
         self._room()
+        refresh_cross(self.machine.state, self.plans, 0)
         liquidate(self.machine.state, self.plans, self.machine.trades, LEG, ts)
 
     def at_price(self, ticks: int) -> None:

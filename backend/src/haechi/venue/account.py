@@ -80,7 +80,8 @@ class Account:
     # ---- orders
 
     def place(self, m: int, order: Order) -> str:
-        """Take an order, or say why not. Between bars it waits for the next price; during one it meets the market at once."""
+        """Take an order, or say why not. Between bars it waits for the next price. While one is walked a market order fills where the
+        price stands, and every other rests first and is then met by the rules of resting orders, as the engine's own levels are."""
         plan = self.plans[m]
         if sum(map(len, self.orders)) >= OPEN_ORDERS_MAX:
             return "too_many_orders"
@@ -91,8 +92,10 @@ class Account:
             return "below_minimum"
         if self.point[m] == 0:
             self.queued[m].append(order)
-        else:
+        elif order.kind == "market":
             self.arrive(m, order)
+        else:
+            self.orders[m].append(order)
         return ""
 
     def number(self) -> int:
