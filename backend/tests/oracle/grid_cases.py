@@ -157,7 +157,7 @@ def differences(outcome: GridOutcome, wanted: GridRun) -> list[str]:
     figures = {"end": (outcome.end_reason, wanted.ended or "end_of_data"), "matched": (outcome.matched, wanted.matched),
                "unmatched": (outcome.unmatched, wanted.unmatched), "fees": (outcome.fees, wanted.fees),
                "funding": (outcome.funding, wanted.funding), "final equity": (outcome.final_equity, wanted.wallet),
-               "started": (outcome.started, wanted.empty is not None)}
+               "started": (outcome.start_bar is not None, wanted.empty is not None)}
     return found + [f"{name}: engine {one}, reference {other}" for name, (one, other) in figures.items() if one != other]
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from by_hand import an_instrument, some_bars
-from reference.grid import Grid, GridRun
-
+from reference.grid import Grid, GridRun, affordable_lots
 
 E8 = 10**8
 
@@ -82,6 +81,41 @@ def test_a_trigger_starts_the_grid_at_its_price() -> None:
     run = played(a_grid(trigger=1010), (940, 940, 940, 940), (980, 1060, 970, 1060))
     assert told(run)[0] == ("line", -2, 1050) and len(run.fills) == 2
     assert told(played(a_grid(trigger=1200), (980, 1060, 970, 1060))) == []
+
+
+def test_a_trigger_jumped_over_starts_the_grid_at_the_open() -> None:
+    # from 940 to an open of 1060: no price in between was traded; 1050 is the nearest line, 2 × (4 − 3) lots at the open
+    run = played(a_grid(mode="long", trigger=1010), (940, 940, 940, 940), (1060, 1060, 1060, 1060))
+    assert told(run) == [("start", 2, 1060), ("end_of_data", -2, 1060)]
+
+
+def test_a_trailing_range_moves_up_by_whole_lines_and_trades_nothing_itself() -> None:
+    # from 1000 up: sells 1050 and 1100, the range moves to 950 … 1150 and to 1000 … 1200; down to 1040: buys 1150, 1100, 1050
+    bars = ((1000, 1000, 1000, 1000), (1000, 1205, 1000, 1205), (1205, 1205, 1040, 1040))
+    run = played(a_grid(trail_up=2), *bars)
+    assert told(run) == [("line", -2, 1050), ("line", -2, 1100), ("line", 2, 1150), ("line", 2, 1100), ("line", 2, 1050),
+                         ("end_of_data", -2, 1040)]
+    assert run.matched == (2 * 50 + 2 * 50) * E8  # the buy at 1050 finds no sold cell
+    once = played(a_grid(trail_up=1), *bars)
+    assert told(once)[2:] == [("line", 2, 1100), ("line", 2, 1050)]
+
+
+def test_a_range_that_only_trails_up_never_moves_back() -> None:
+    bars = ((1000, 1000, 1000, 1000), (1000, 1150, 1000, 1150), (1150, 1150, 890, 890))
+    assert told(played(a_grid(trail_up=1), *bars))[2:] == [("line", 2, 1100), ("line", 2, 1050), ("line", 2, 1000), ("line", 2, 950),
+                                                           ("end_of_data", -4, 890)]
+    both = played(a_grid(trail_up=1, trail_down=1, mode="long"), *bars)
+    # 900 is one cell below the moved range: touched on the way down, it moves back and trades nothing
+    assert both.bottom == 1 and both.lots == 0 and both.fills[-1].lots == -8
+
+
+def test_an_investment_pays_for_margin_and_fees_of_the_worst_case() -> None:
+    # long from 1010 at leverage 2: 2 lots of each at 1010 and the buys 900, 950: 3870 / 2 + 2020 × 0.002 + 1850 × 0.001 = 1940.89 a lot
+    for money, lots in (("1940.89", 1), ("1940.88", 0), ("3881.78", 2)):
+        assert affordable_lots(a_grid(mode="long"), an_instrument(), Decimal(0), Decimal(money), 2, 1010) == lots
+    # neutral: the sells 1050 and 1100 are the larger side: 2150 / 2 + 2.15
+    assert affordable_lots(a_grid(), an_instrument(), Decimal(0), Decimal("1077.15"), 2, 1010) == 1
+    assert affordable_lots(a_grid(), an_instrument(), Decimal(0), Decimal("1077.14"), 2, 1010) == 0
 
 
 def test_a_stop_counts_after_the_lines_before_it() -> None:
