@@ -8,7 +8,7 @@ from __future__ import annotations
 from numpy.typing import NDArray
 
 from .compiled import compiled
-from .money import RATE, ratio_ceil, ratio_floor
+from .money import FAR, RATE, ratio_ceil, ratio_floor
 
 Tiers = NDArray  # int64[k, 3]
 TIER_NOTIONAL, TIER_RATE, TIER_LEVERAGE = 0, 1, 2
@@ -45,8 +45,10 @@ def liquidation_long(cost: int, lots: int, margin: int, unit: int, taker: int, t
 
 @compiled
 def liquidation_short(cost: int, lots: int, margin: int, unit: int, taker: int, tiers: Tiers) -> int:
-    """Liquidation price in ticks of a short: (S·E + M)/(S(1 + m + t)), down to a tick. cost, lots > 0."""
+    """Liquidation price in ticks of a short: (S·E + M)/(S(1 + m + t)), down to a tick; FAR where no price reaches it. cost, lots > 0."""
     worth = cost * unit + margin
+    if worth // (lots * unit) >= FAR:
+        return FAR
     k = tier_of(tiers, cost * unit)
     floor = 0
     while True:

@@ -10,6 +10,7 @@ from .compiled import compiled
 RATE = 100_000_000  # rates and money share the scale 1e-8
 HALF = 50_000_000
 STEP = 10_000  # RATE = STEP × STEP: long division in two steps
+FAR = 2**36  # more ticks than a price may have, more lots than an order may have; FAR × RATE still fits int64
 
 
 @compiled
@@ -40,7 +41,7 @@ def share_floor(amount: int, part: int, whole: int) -> int:
 
 @compiled
 def scaled_floor(amount: int, by: int) -> int:
-    """floor(amount × 1e8 / by) for amount ≥ 0, 0 < by < 9e14, by long division in two steps of 1e4."""
+    """floor(amount × 1e8 / by) for amount ≥ 0, 0 < by < 9e14, amount / by < FAR, by long division in two steps of 1e4."""
     whole, rest = amount // by, amount % by
     first = rest * STEP
     second = first % by * STEP
@@ -49,8 +50,10 @@ def scaled_floor(amount: int, by: int) -> int:
 
 @compiled
 def risk_lots(amount: int, rate: int, by: int, percent: int) -> int:
-    """floor(amount × rate / (by × percent)): lots whose loss of `percent` of `by` (money of a lot) is amount × rate."""
+    """floor(amount × rate / (by × percent)): lots whose loss of `percent` of `by` (money of a lot) is amount × rate; at most FAR."""
     whole, rest = rate_floor(amount, rate), amount % RATE * rate % RATE
+    if whole // by >= FAR:
+        return FAR
     left = whole % by * STEP % by * STEP % by
     return (scaled_floor(whole, by) + (left + rest) // by) // percent
 
