@@ -37,7 +37,10 @@ class Evaluator:
 
     def signals(self, params: Mapping[str, Any] | None = None, overrides: Mapping[str, Any] | None = None) -> Signals:
         """Raises LanguageError for parameters and overrides that cannot be used."""
-        rules = self.rules(params, overrides)
+        return self.signals_of(self.rules(params, overrides))
+
+    def signals_of(self, rules: Rules) -> Signals:
+        """The same from rules that were resolved before: a live bot resolves them once, not at every bar."""
         bits = np.zeros(len(self.bars), dtype=np.uint8)
         if len(bits):
             for name, term in rules.terms.items():

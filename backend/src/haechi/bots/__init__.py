@@ -1,0 +1,1 @@
+"""Bots: what each wants (mind), how it acts (runner), who keeps them (service), and how a day is replayed."""

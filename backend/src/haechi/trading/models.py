@@ -1,0 +1,97 @@
+"""Tables of trading: accounts, orders, fills and the double-entry ledger. Every row names its owner."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from haechi.platform.columns import Amount, Instant
+from haechi.platform.db import Base
+
+# An order's life. SENT is written before the wire; UNKNOWN until the exchange says.
+SENT, OPEN, FILLED, CANCELED, REJECTED, UNKNOWN = "sent", "open", "filled", "canceled", "rejected", "unknown"
+NEXT: dict[str, frozenset[str]] = {
+    SENT: frozenset({OPEN, FILLED, CANCELED, REJECTED, UNKNOWN}),
+    UNKNOWN: frozenset({OPEN, FILLED, CANCELED, REJECTED}),
+    OPEN: frozenset({FILLED, CANCELED, REJECTED}),
+    FILLED: frozenset(), CANCELED: frozenset(), REJECTED: frozenset(),
+}
+FINAL = frozenset(state for state, after in NEXT.items() if not after)
+
+
+class Account(Base):
+    """Money at a venue. mode: paper (the simulated venue). `name` is the venue's name of it."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    mode: Mapped[str] = mapped_column(String(8))
+    capital: Mapped[Decimal] = mapped_column(Amount)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Order(Base):
+    """One order under our own client id. role: what it is for in its bot's plan (entry, stop, target1 …)."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    bot_id: Mapped[str] = mapped_column(String(32), index=True)
+    symbol: Mapped[str] = mapped_column(String(32))
+    role: Mapped[str] = mapped_column(String(16))
+    side: Mapped[str] = mapped_column(String(4))
+    kind: Mapped[str] = mapped_column(String(12))
+    quantity: Mapped[Decimal] = mapped_column(Amount)
+    price: Mapped[Decimal | None] = mapped_column(Amount)
+    trigger: Mapped[Decimal | None] = mapped_column(Amount)
+    reduce_only: Mapped[bool]
+    status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(String(32))
+    exchange_id: Mapped[str] = mapped_column(String(64))
+    created_ms: Mapped[int]
+    updated_ms: Mapped[int]
+
+    __table_args__ = (Index("ix_orders_bot_id_status", "bot_id", "status"),)
+
+
+class Booking(Base):
+    """A fill, funding payment or liquidation as the exchange reported it: booked once by the exchange's id."""
+
+    __tablename__ = "bookings"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    bot_id: Mapped[str] = mapped_column(String(32), index=True)
+    exchange_id: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(12))  # fill | funding | liquidation | deposit
+    order_id: Mapped[str] = mapped_column(String(48))
+    symbol: Mapped[str] = mapped_column(String(32))
+    side: Mapped[str] = mapped_column(String(4))
+    quantity: Mapped[Decimal] = mapped_column(Amount)
+    price: Mapped[Decimal] = mapped_column(Amount)
+    time_ms: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("account_id", "exchange_id", name="uq_bookings_account_id_exchange_id"),)
+
+
+class Entry(Base):
+    """One side of a ledger transaction. The amounts of a booking sum to zero; `balance` is the book's running total."""
+
+    __tablename__ = "ledger_entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    booking_id: Mapped[int] = mapped_column(ForeignKey("bookings.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    book: Mapped[str] = mapped_column(String(16))
+    amount: Mapped[Decimal] = mapped_column(Amount)
+    balance: Mapped[Decimal] = mapped_column(Amount)
+
+    __table_args__ = (Index("ix_ledger_entries_account_id_book", "account_id", "book"),)
