@@ -10,10 +10,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import haechi
+from haechi.bots.router import router as bot
+from haechi.bots.service import open_bots
 from haechi.health import pages
 from haechi.health.router import router as health
 from haechi.identity.router import router as auth
 from haechi.identity.service import DEMO_EMAIL, Identity, open_identity
+from haechi.markets.feed import open_market
 from haechi.markets.router import router as chart
 from haechi.platform import answers, log
 from haechi.platform.clock import Clock, SystemClock
@@ -24,20 +27,21 @@ from haechi.platform.migrate import upgrade
 from haechi.platform.web import Door
 from haechi.research.jobs import open_jobs
 from haechi.research.router import router as backtest
-# from haechi.research.strategy_router import router as strategy
+from haechi.research.strategy_router import router as strategy
 from haechi.settings import Settings
 
 # Every router, mounted at the root and again under /api/v1. A new domain adds its line here.
 ROUTERS: tuple[APIRouter, ...] = (
     auth,  # /auth
     backtest,  # /backtest
-    #     strategy,  # /strategy
+    bot,  # /bot
+    strategy,  # /strategy
     chart,  # /chart
     health,  # /health
 )
 
 # What lives between requests, opened in this order and closed in the reverse. Later ones may use `house.part(EarlierClass)`.
-PARTS: tuple[OpenPart, ...] = (open_identity, open_jobs)
+PARTS: tuple[OpenPart, ...] = (open_identity, open_jobs, open_market, open_bots)
 
 API = "/api/v1"
 DEVELOPMENT_ORIGINS = ["http://localhost:5173", "http://127.0.0.1:5173"]  # the dashboard's development server

@@ -52,7 +52,8 @@ class Settings(BaseSettings):
     telegram_bot_token: SecretStr = SecretStr("")
     telegram_chat_id: str = ""
     market: str = "synthetic"
-    speed: float = Field(default=1.0, gt=0, le=100_000)
+    market_seed: int = Field(default=20_260, ge=0)
+    speed: float = Field(default=60.0, gt=0, le=100_000)
 
     @property
     def production(self) -> bool:

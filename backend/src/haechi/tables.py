@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from haechi.bots import models as bots
 from haechi.identity import models as identity
 from haechi.platform.db import Base
 from haechi.research import models as research
+from haechi.trading import models as trading
 
-TABLES = (identity, research)
+TABLES = (identity, research, trading, bots)
 
 metadata = Base.metadata

@@ -158,7 +158,9 @@ async def test_the_first_page_speaks_korean_and_english(app):
 
 
 async def test_a_setting_with_html_in_it_is_shown_as_text(tmp_path, running):
-    async with running(tmp_path, market="<script>alert(1)</script>") as app:
+    market = tmp_path / "<script>alert(1)<x>.csv"
+    market.write_text("ts,open,high,low,close,volume\n1640995200000,10,11,9,10,1\n1640995260000,10,11,9,10,1\n1640995320000,10,11,9,10,1\n")
+    async with running(tmp_path, market=str(market)) as app:
         page = (await app.http.get("/")).text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page

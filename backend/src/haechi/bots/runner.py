@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import msgspec
 import structlog
 
 from haechi.bots.mind import Mind
@@ -17,6 +18,11 @@ from haechi.exchanges.port import Bar, Event, Exchange, Fill, Gone, Liquidated, 
 from haechi.platform.clock import Clock
 from haechi.trading.desk import Desk
 from haechi.trading.journal import Journal
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """The user's wish to end: close what is held, then stop."""
+
 
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
 
@@ -30,11 +36,12 @@ class Runner:
     def __init__(self, mind: Mind, journal: Journal, exchange: Exchange, clock: Clock, say: Say) -> None:
         self.mind, self.journal, self.exchange, self.clock, self.say = mind, journal, exchange, clock, say
         self.desk: Desk | None = None
-        self.inbox: asyncio.Queue[Event] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
+        self.inbox: asyncio.Queue[Event | Stop] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
         self.ended = asyncio.Event()
         self.stopping = False
         self.halted = ""
         self.fault: BaseException | None = None
+        self.finished: Callable[[], Awaitable[None]] | None = None
         self.heard_ms = clock.now_ms()
         self._task: asyncio.Task[None] | None = None
         self._rested: dict[str, Wanted] = {}
@@ -43,7 +50,7 @@ class Runner:
         self.desk = desk
         self._task = asyncio.create_task(self._work())
 
-    async def hear(self, event: Event) -> None:
+    async def hear(self, event: Event | Stop) -> None:
         """Returns when the event has been acted on: a simulated market waits for its bots."""
         if self.ended.is_set():
             return
@@ -65,6 +72,8 @@ class Runner:
             log.exception("bot_failed", bot_id=self.the_desk.owner.bot_id)
         finally:
             self._end()
+        if self.finished is not None:
+            await self.finished()
 
     def _end(self) -> None:
         self.ended.set()
@@ -80,7 +89,7 @@ class Runner:
             raise RuntimeError("a runner works only after start(desk)")
         return self.desk
 
-    async def _act(self, event: Event) -> None:
+    async def _act(self, event: Event | Stop) -> None:
         """Journal first, then mind, then desk."""
         self.heard_ms = self.clock.now_ms()
         wishes = await self._thought(event)
@@ -94,7 +103,7 @@ class Runner:
         if self.stopping:
             await self._leave()
 
-    async def _thought(self, event: Event) -> list[Wanted]:
+    async def _thought(self, event: Event | Stop) -> list[Wanted]:
         desk, mind = self.the_desk, self.mind
         match event:
             case Fill():
@@ -115,6 +124,9 @@ class Runner:
                 if await desk.booked(event):
                     await self.say("funding" if isinstance(event, Paid) else "liquidation", symbol=event.symbol)
                     return mind.heard(event)
+            case Stop():
+                self.journal.write("stop")
+                self.stopping = True
             case Price():
                 self.journal.write("price", event=event)
                 return mind.heard(event)
@@ -144,10 +156,7 @@ class Runner:
 
     async def stop(self) -> None:
         """Take entries away, close what is held at the next price, then end. Ends at once when nothing is held."""
-        self.stopping = True
-        self.journal.write("stop")
-        await self._converge()
-        await self._leave()
+        await self.hear(Stop())
 
     async def _leave(self) -> None:
         held = self.mind.engine.position

@@ -130,8 +130,9 @@ def trade_figures(pnl: NDArray[np.int64]) -> dict[str, Figure]:
 
 def under_water(ts: NDArray[np.int64], equity: NDArray[np.int64], capital: int, bar_ms: int) -> dict[str, Figure]:
     """The longest stretch of closes below the highest equity so far (at first the capital), in bars and in calendar milliseconds."""
-    peak = np.maximum.accumulate(np.maximum(equity, capital))
-    first, bars = longest(equity < peak)
+    from .underwater import longest_under_water  # compiled code: loaded only where a run has just loaded it anyway
+
+    first, bars = longest_under_water(equity, capital)
     return {"max_drawdown_bars": bars, "max_drawdown_ms": int(ts[first + bars - 1] - ts[first]) + bar_ms if bars else 0}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from haechi.platform.columns import Amount, Instant
@@ -54,8 +54,8 @@ class Order(Base):
     status: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str] = mapped_column(String(32))
     exchange_id: Mapped[str] = mapped_column(String(64))
-    created_ms: Mapped[int]
-    updated_ms: Mapped[int]
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    updated_ms: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (Index("ix_orders_bot_id_status", "bot_id", "status"),)
 
@@ -76,7 +76,7 @@ class Booking(Base):
     side: Mapped[str] = mapped_column(String(4))
     quantity: Mapped[Decimal] = mapped_column(Amount)
     price: Mapped[Decimal] = mapped_column(Amount)
-    time_ms: Mapped[int]
+    time_ms: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (UniqueConstraint("account_id", "exchange_id", name="uq_bookings_account_id_exchange_id"),)
 

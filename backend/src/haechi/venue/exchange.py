@@ -7,6 +7,7 @@ two bars meet the next price, the open of the next bar.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +35,7 @@ from haechi.exchanges.port import (
 )
 from haechi.venue.account import Account
 
+CANDLES_KEPT = 5000
 SIDES = {"buy": 1, "sell": -1}
 KINDS_LIMITED = ("limit", "post_only", "stop_limit")
 KINDS_TRIGGERED = ("stop", "stop_limit")
@@ -70,6 +72,7 @@ class Venue:
         self.accounts: dict[str, Account] = {}
         self.ears: dict[str, list[Ear]] = {}
         self.last: dict[str, TickBar] = {}
+        self.candles: dict[str, deque[TickBar]] = {one.symbol: deque(maxlen=CANDLES_KEPT) for one in instruments}
         self.bars_played = 0
 
     def open_account(self, name: str, costs: Costs) -> Paper:
@@ -98,6 +101,7 @@ class Venue:
                     await self._walk(self.accounts[name], self.market[symbol], bar)
         for symbol, bar in bars.items():
             self.last[symbol] = bar
+            self.candles[symbol].append(bar)
             for account in self.accounts.values():
                 account.closes(self.market[symbol], bar.close)
         self.bars_played += 1
@@ -141,10 +145,16 @@ class Venue:
             if ear.symbol == event.symbol and (ear.prices or not isinstance(event, Price)):
                 await ear.listener.hear(event)
 
-    async def _tell_bar(self, symbol: str, bar: TickBar) -> None:
+    def told(self, symbol: str, bar: TickBar) -> Bar:
+        """A bar in prices."""
         one = self.instruments[self.market[symbol]]
-        told = Bar(symbol, self.timeframe_ms, bar.ts, one.price(bar.open), one.price(bar.high), one.price(bar.low),
-                   one.price(bar.close), bar.volume)
+        return Bar(symbol, self.timeframe_ms, bar.ts, one.price(bar.open), one.price(bar.high), one.price(bar.low), one.price(bar.close),
+                   bar.volume)
+
+    async def _tell_bar(self, symbol: str, bar: TickBar) -> None:
+        if not any(self.ears.values()):
+            return
+        told = self.told(symbol, bar)
         for name in list(self.ears):
             await self._hear(name, told)
             if name in self.accounts:
@@ -189,6 +199,11 @@ class Paper:
     async def set_leverage(self, symbol: str, leverage: int, *, cross: bool) -> Outcome:
         reason = self.account.set_leverage(self.venue.index(symbol), leverage, cross=cross)
         return Rejected(reason) if reason else Accepted(symbol)
+
+    async def bars(self, symbol: str, most: int) -> list[Bar]:
+        """The last closed bars, oldest first."""
+        self.venue.index(symbol)
+        return [self.venue.told(symbol, bar) for bar in list(self.venue.candles[symbol])[-most:]]
 
     async def open_orders(self) -> list[OpenOrder]:
         return [self._shown(m, order) for m in range(len(self.venue.instruments))

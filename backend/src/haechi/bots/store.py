@@ -1,0 +1,48 @@
+"""Queries about bots; the owner is in every one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from sqlalchemy import select, update
+
+from haechi.bots.models import FAILED, STOPPED, Bot, BotLine
+from haechi.errors import NotFound
+from haechi.platform.db import Session
+from haechi.trading.models import OPEN, SENT, UNKNOWN, Order
+
+ALIVE = (SENT, OPEN, UNKNOWN)
+
+
+async def last_bot_of(session: Session, user_id: str) -> Bot:
+    """The one-bot form's bot: the user's newest. Raises NotFound."""
+    query = select(Bot).where(Bot.user_id == user_id).order_by(Bot.id.desc()).limit(1)
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("No bot has been started yet.")
+    return found
+
+
+async def running_of(session: Session, user_id: str) -> Bot | None:
+    query = select(Bot).where(Bot.user_id == user_id, Bot.observed.not_in((STOPPED, FAILED))).limit(1)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def lines_of(session: Session, user_id: str, bot_id: str, *, below: int | None, limit: int) -> Sequence[BotLine]:
+    """Newest first."""
+    query = select(BotLine).where(BotLine.user_id == user_id, BotLine.bot_id == bot_id)
+    if below is not None:
+        query = query.where(BotLine.id < below)
+    return cast("Sequence[BotLine]", (await session.execute(query.order_by(BotLine.id.desc()).limit(limit))).scalars().all())
+
+
+async def open_orders_of(session: Session, user_id: str, bot_id: str) -> Sequence[Order]:
+    query = select(Order).where(Order.user_id == user_id, Order.bot_id == bot_id, Order.status.in_(ALIVE)).order_by(Order.id)
+    return cast("Sequence[Order]", (await session.execute(query)).scalars().all())
+
+
+async def end_all(session: Session, reason: str, **values: object) -> None:
+    """At the start of the server, of all users: the paper market begins anew, so nothing of before still runs."""
+    await session.execute(update(Bot).where(Bot.observed.not_in((STOPPED, FAILED)))
+                          .values(desired=STOPPED, observed=STOPPED, reason=reason, **values))

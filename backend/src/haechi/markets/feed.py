@@ -1,0 +1,158 @@
+"""What the simulated exchange plays: an invented market from a seed, or real history from a file; and the pace of it.
+
+The invented market is labelled synthetic wherever it is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from haechi.core.instrument import Instrument
+from haechi.errors import BadInput
+from haechi.platform.house import House
+
+if TYPE_CHECKING:
+    from haechi.venue.exchange import TickBar
+
+SYNTHETIC = "synthetic"
+MINUTE_MS = 60_000
+FUNDING_HOURS = 8
+FUNDING_RATE = 10_000  # 0.01 % every eight hours, the usual figure of a calm market
+WARM_BARS = 600  # played at once at the start, so that indicators have a past
+MARKETS = (
+    (Instrument("BTCUSDT", tick=Decimal("0.1"), lot=Decimal("0.001")), Decimal(60_000)),
+    (Instrument("ETHUSDT", tick=Decimal("0.01"), lot=Decimal("0.01")), Decimal(3_000)),
+    (Instrument("XRPUSDT", tick=Decimal("0.0001"), lot=Decimal(1)), Decimal("0.6")),
+)
+Instant = dict[str, "TickBar"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Markets and their bars, instant by instant. label: what to call it on a page."""
+
+    instruments: tuple[Instrument, ...]
+    timeframe_ms: int
+    instants: Iterator[Instant]
+    label: str
+
+
+def synthetic(seed: int, start_ms: int) -> Tape:
+    """Three invented markets without end."""
+    from haechi.markets.synthetic import SyntheticStream
+
+    start = start_ms // MINUTE_MS * MINUTE_MS
+    streams = {one.symbol: (one, SyntheticStream(seed + k, start_ms=start, price=price, tick=one.tick)) for k, (one, price) in enumerate(MARKETS)}
+
+    def instants() -> Iterator[Instant]:
+        while True:
+            yield {symbol: _ticked(one, next(stream)) for symbol, (one, stream) in streams.items()}
+
+    return Tape(tuple(one for one, _ in MARKETS), MINUTE_MS, instants(), SYNTHETIC)
+
+
+def _ticked(one: Instrument, bar: Any) -> TickBar:
+    from haechi.venue.exchange import TickBar
+
+    ticks = [round(Decimal(repr(price)) / one.tick) for price in (bar.open, bar.high, bar.low, bar.close)]
+    due = bar.ts % (FUNDING_HOURS * 60 * MINUTE_MS) == 0
+    return TickBar(bar.ts, *ticks, bar.volume, (FUNDING_RATE,) if due else ())
+
+
+def recorded(path: Path) -> Tape:
+    """The bars of one file, once. Raises BadInput."""
+    from haechi.core.run import bar_columns
+    from haechi.markets.load import load_bars
+    from haechi.venue.exchange import TickBar
+
+    tick, lot = grid_of(path)
+    bars = load_bars(path, tick=tick)
+    one = Instrument(bars.symbol, tick=tick, lot=lot)
+
+    def instants() -> Iterator[Instant]:
+        for row, volume in zip(bar_columns(bars), bars.volume, strict=True):
+            yield {one.symbol: TickBar(*row.tolist(), float(volume))}
+
+    return Tape((one,), bars.timeframe_ms, instants(), path.name)
+
+
+def grid_of(path: Path) -> tuple[Decimal, Decimal]:
+    """Tick and lot of a file: the finest decimals its prices use, and a lot worth about a hundredth to a dollar."""
+    from haechi.markets.files import read_bars
+
+    closes = [Decimal(repr(price)) for price in read_bars(path)["close"].head(5000).to_list()]
+    if not closes:
+        raise BadInput(f"{path.name} has no bars")
+    decimals = min(8, max(0, *(-int(price.normalize().as_tuple().exponent) for price in closes)))
+    lot = Decimal(1).scaleb(-min(3, max(0, len(str(int(closes[0]))) - 2)))
+    return Decimal(1).scaleb(-decimals), lot
+
+
+def tape_of(market: str, *, seed: int, now_ms: int) -> Tape:
+    """`synthetic`, or the path of a file of bars."""
+    if market == SYNTHETIC:
+        return synthetic(seed, now_ms - WARM_BARS * MINUTE_MS)
+    path = Path(market)
+    if not path.is_file():
+        raise BadInput(f"MARKET is {market!r}: neither 'synthetic' nor a file of bars")
+    return recorded(path)
+
+
+class Market:
+    """The part of the house that plays. `venue` is the exchange, `pause` what is waited between bars."""
+
+    name = "market"
+
+    def __init__(self, tape: Tape, speed: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        from haechi.venue.exchange import Venue  # compiled code: loaded when a market opens, not with the application
+
+        self.tape, self.speed, self._sleep = tape, speed, sleep
+        self.venue = Venue(tape.instruments, timeframe_ms=tape.timeframe_ms)
+        self.over = False
+        self.failed = False
+
+    def condition(self) -> dict[str, Any]:
+        return {"state": "down" if self.failed else "up", "market": self.tape.label, "speed": self.speed, "bars": self.venue.bars_played,
+                "over": self.over}
+
+    async def step(self) -> bool:
+        """Play one instant; False when the tape is over."""
+        instant = next(self.tape.instants, None)
+        if instant is None:
+            self.over = True
+            return False
+        await self.venue.instant(instant)
+        return True
+
+    async def play(self) -> None:
+        try:
+            for _ in range(WARM_BARS if self.tape.label == SYNTHETIC else 0):
+                await self.step()
+            while await self.step():
+                await self._sleep(self.tape.timeframe_ms / 1000 / self.speed)
+        except Exception:
+            self.failed = True
+            log.exception("market_failed")
+
+
+@asynccontextmanager
+async def open_market(house: House) -> AsyncIterator[Market]:
+    settings = house.settings
+    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=house.clock.now_ms())
+    market = Market(tape, settings.speed)
+    task = asyncio.create_task(market.play())
+    try:
+        yield market
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,48 @@
+"""Says that the engine is about to be compiled, where it is: once for each version, about a minute."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def load_quickly() -> None:
+    """Let numba take machine code from its cache without first preparing to compile, a quarter of a second of every start.
+
+    numba refreshes its registries before it looks into the cache (numba.core.caching.Cache.load_overload, 0.68); only its compiler needs
+    them, and refreshes them itself (numba.core.compiler.CompilerBase).
+    """
+    from numba.core import caching
+    from numba.core.runtime import rtsys
+
+    def load_overload(self: Any, sig: Any, target_context: Any) -> Any:
+        rtsys.initialize(target_context)  # reference counts of arrays: what the refresh would have done for running code
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+    caching.Cache.load_overload = load_overload
+
+
+def announce_compile(function: str, say: Callable[[str], None] | None = None) -> bool:
+    """function: the entry of the engine that is about to be called. True where its machine code is not kept yet."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") == "1" or compiled_before(function):
+        load_quickly()
+        return False
+    (say or to_stderr)("Compiling the engine; this happens once for each version and takes about a minute.")
+    return True
+
+
+def compiled_before(function: str) -> bool:
+    """Whether the cache has machine code of `engine.<function>` for these sources."""
+    return any(cache_folder().glob(f"**/engine.{function}-*.nbc"))
+
+
+def cache_folder() -> Path:
+    return Path(os.environ["NUMBA_CACHE_DIR"])
+
+
+def to_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
