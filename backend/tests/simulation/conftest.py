@@ -1,0 +1,121 @@
+"""The whole road in one process: market, venue, bots, desk, ledger, database; only time is virtual."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from haechi.bots.models import Bot
+from haechi.bots.schemas import StartBody
+from haechi.bots.service import Bots
+from haechi.core.bars import Bars
+from haechi.core.instrument import Instrument
+from haechi.core.risk import Limits
+from haechi.core.run import Funding, Market, bar_columns, funding_rows
+from haechi.core.signals import Signals
+from haechi.core.strategies import find
+from haechi.identity.models import User
+from haechi.markets.feed import Instant, Tape
+from haechi.markets.feed import Market as Player
+from haechi.platform.db import Database
+from haechi.platform.migrate import upgrade
+from haechi.venue.exchange import TickBar
+
+WIDE = Limits(leverage_max=125, positions_max=50, daily_loss_max=Decimal("1e12"), exposure_max=Decimal(1000), orders_minute_max=10**9)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class VenueClock:
+    """Time is the market's time."""
+
+    now_at: int = 0
+
+    def now_ms(self) -> int:
+        return self.now_at
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_at / 1000, UTC)
+
+    def monotonic(self) -> float:
+        return self.now_at / 1000
+
+
+@dataclass
+class Road:
+    """A market of recorded bars and the bots on it."""
+
+    database: Database
+    clock: VenueClock
+    player: Player
+    bots: Bots
+    markets: dict[str, Market]
+    started: list[tuple[Bot, StartBody]] = field(default_factory=list)
+
+    async def start(self, strategy: str, symbol: str, **given: Any) -> Bot:
+        """Each bot has a user of its own: the one-bot form allows one."""
+        name = f"u{len(self.started)}"
+        async with self.database.writing() as session:
+            session.add(User(id=name, email=f"{name}@example.com", password_hash="x", role="user", created_at=START, suspended_at=None))
+        body = StartBody(strategy=strategy, symbol=symbol, **given)
+        bot = await self.bots.start(name, body)
+        self.started.append((bot, body))
+        return bot
+
+    async def play(self, bars: int | None = None) -> None:
+        while bars is None or bars > 0:
+            if not await self.player.step():
+                return
+            self.clock.now_at = max(bar.ts for bar in self.player.venue.last.values()) + self.player.tape.timeframe_ms
+            bars = None if bars is None else bars - 1
+
+    def signals(self, strategy: str, symbol: str, params: dict[str, Any]) -> Market:
+        """The back-test's market of a bot: the same bars, the strategy's signals at once."""
+        market = self.markets[symbol]
+        found = find(strategy).over(market.bars).signals(params)
+        return Market(market.instrument, market.bars, found, market.funding)
+
+    async def rows(self, sql: str, **values: Any) -> list[Any]:
+        async with self.database.reading() as session:
+            return list((await session.execute(text(sql), values)).all())
+
+
+def tape_of(markets: dict[str, Market]) -> Tape:
+    """All markets side by side, instant by instant."""
+    instants: dict[int, Instant] = {}
+    for symbol, market in markets.items():
+        rates: dict[int, list[int]] = {}
+        for bar, rate in funding_rows(market).tolist():
+            rates.setdefault(bar, []).append(rate)
+        for i, row in enumerate(bar_columns(market.bars).tolist()):
+            instants.setdefault(row[0], {})[symbol] = TickBar(*row, float(market.bars.volume[i]), tuple(rates.get(i, ())))
+    length = next(iter(markets.values())).bars.timeframe_ms
+    return Tape(tuple(market.instrument for market in markets.values()), length, iter([instants[ts] for ts in sorted(instants)]), "recorded")
+
+
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Callable[[dict[str, Market]], AbstractAsyncContextManager[Road]]:
+    @asynccontextmanager
+    async def opened(markets: dict[str, Market], limits: Limits = WIDE) -> AsyncIterator[Road]:
+        database = Database(f"sqlite+aiosqlite:///{tmp_path}/road.db")
+        await upgrade(database)
+        clock, player = VenueClock(), Player(tape_of(markets), 1.0)
+        clock.now_at = min(int(market.bars.ts[0]) for market in markets.values())
+        bots = Bots(database, clock, player, tmp_path / "journals", limits=limits)
+        try:
+            yield Road(database, clock, player, bots, markets)
+        finally:
+            await bots.close()
+            await database.close()
+
+    return opened
