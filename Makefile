@@ -6,34 +6,46 @@ STAMP := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 TESTS ?= backend/tests
 WORKERS ?= 2
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+COMPILE := ../$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header
 
-.PHONY: help test check lock mutants
+.PHONY: help run test check bench soak mutants lock
 .DEFAULT_GOAL := help
-
-mutants: $(DEV) ## plant faults in the engine and show that each is caught
-	$(BIN)/python backend/tests/oracle/mutations.py
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-$(STAMP): backend/requirements.lock backend/pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r backend/requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e backend
-	touch $@
-
-$(DEV): $(STAMP) backend/requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r backend/requirements-dev.lock
-	touch $@
+run: $(STAMP) ## install and start the platform; ARGS="--market FILE --speed 600" plays real history
+	$(BIN)/haechi serve $(ARGS)
 
 test: $(DEV) ## install and run every test
 	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) $(TESTS)
 
 check: $(DEV) ## style, types, import rules
-	$(BIN)/ruff check backend/src backend/tests
-	$(BIN)/mypy --config-file backend/pyproject.toml backend/src/haechi/core
+	cd backend && ../$(BIN)/ruff check src tests
+	cd backend && ../$(BIN)/mypy --config-file pyproject.toml src/haechi/core src/haechi/trading src/haechi/bots src/haechi/venue src/haechi/exchanges
 	cd backend && ../$(BIN)/lint-imports --config pyproject.toml --no-cache
 
+bench: $(DEV) ## measure against other systems, one core, same run; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+soak: $(DEV) ## long searches: fresh random cases for engine, venue and grid, and 30 days of parity (about an hour)
+	HAECHI_CASES=1000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/oracle backend/tests/unit/venue
+	HAECHI_PARITY_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/simulation
+
+mutants: $(DEV) ## plant faults in the engine and show that each is caught
+	$(BIN)/python backend/tests/oracle/mutations.py
+
 lock: $(DEV) ## pin every dependency by hash again
-	cd backend && ../$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -o requirements.lock pyproject.toml
-	cd backend && ../$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -o requirements-dev.lock requirements-dev.in
+	cd backend && $(COMPILE) -o requirements.lock pyproject.toml
+	cd backend && $(COMPILE) -o requirements-dev.lock requirements-dev.in
+
+$(STAMP): backend/requirements.lock backend/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --require-hashes -r backend/requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e backend
+	touch $@
+
+$(DEV): $(STAMP) backend/requirements-dev.lock
+	$(PIP) --require-hashes -r backend/requirements-dev.lock
+	touch $@

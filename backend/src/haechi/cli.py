@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import haechi
 from haechi.research.commands import backtest, sweep
 
+INTERRUPTED = 130
 PLAIN = "Automated crypto futures trading where back-test, paper and live agree, trade for trade."
 
 
@@ -113,7 +114,7 @@ def run(arguments: list[str]) -> int:
     try:
         answer = app(arguments, standalone_mode=False)
     except KeyboardInterrupt:
-        return said("stopped", 130)
+        return said("stopped", INTERRUPTED)
     except BrokenPipeError:
         return 141  # whoever read our output has gone
     except Exception as error:
@@ -121,6 +122,8 @@ def run(arguments: list[str]) -> int:
         if code is None:
             raise
         return code
+    if answer == INTERRUPTED:  # typer has caught the Ctrl-C itself
+        return said("stopped", INTERRUPTED)
     return answer if isinstance(answer, int) else 0
 
 
@@ -133,7 +136,7 @@ def refusal(error: Exception) -> int | None:
     if type(error).__name__ in ("UnitError", "LanguageError"):  # of the core, which is not imported for its names
         return said(str(error), 2)
     if type(error).__name__ == "Abort":  # how click tells a Ctrl-C
-        return said("stopped", 130)
+        return said("stopped", INTERRUPTED)
     if hasattr(error, "format_message"):  # click: unknown option, missing argument …
         return said(f"{error.format_message()} Ask for help with --help.", 2)
     if isinstance(error, MemoryError):

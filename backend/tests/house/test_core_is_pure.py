@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import haechi
 import pytest
+
+import haechi
 
 CORE = Path(haechi.__file__).parent / "core"
 FORBIDDEN = {"asyncio", "fastapi", "sqlalchemy", "httpx", "aiohttp", "random", "time", "os", "logging", "secrets", "uuid", "threading"}

@@ -16,11 +16,8 @@ from sqlalchemy import text
 from haechi.bots.models import Bot
 from haechi.bots.schemas import StartBody
 from haechi.bots.service import Bots
-from haechi.core.bars import Bars
-from haechi.core.instrument import Instrument
 from haechi.core.risk import Limits
-from haechi.core.run import Funding, Market, bar_columns, funding_rows
-from haechi.core.signals import Signals
+from haechi.core.run import Market, bar_columns, funding_rows
 from haechi.core.strategies import find
 from haechi.identity.models import User
 from haechi.markets.feed import Instant, Tape
@@ -98,7 +95,8 @@ def tape_of(markets: dict[str, Market]) -> Tape:
         for i, row in enumerate(bar_columns(market.bars).tolist()):
             instants.setdefault(row[0], {})[symbol] = TickBar(*row, float(market.bars.volume[i]), tuple(rates.get(i, ())))
     length = next(iter(markets.values())).bars.timeframe_ms
-    return Tape(tuple(market.instrument for market in markets.values()), length, iter([instants[ts] for ts in sorted(instants)]), "recorded")
+    played = iter([instants[ts] for ts in sorted(instants)])
+    return Tape(tuple(market.instrument for market in markets.values()), length, played, "recorded")
 
 
 

@@ -75,7 +75,8 @@ async def assert_booked(there, bot, closes: int) -> None:
     for booking, amount in await there.rows("select booking_id, amount from ledger_entries where account_id = :a", a=bot.account_id):
         sums[booking] = sums.get(booking, Decimal(0)) + Decimal(amount)
     assert set(sums.values()) == {Decimal(0)}
-    fills = await there.rows("select count(*), count(distinct exchange_id) from bookings where account_id = :a and kind = 'fill'", a=bot.account_id)
+    fills = await there.rows("select count(*), count(distinct exchange_id) from bookings where account_id = :a and kind = 'fill'",
+                             a=bot.account_id)
     assert fills[0][0] == fills[0][1] >= closes
     filled = await there.rows("select count(*) from orders where bot_id = :b and status = 'filled'", b=bot.id)
     assert filled[0][0] == fills[0][0]

@@ -54,8 +54,8 @@ class History:
         self.count += 1
 
     def bars(self) -> Bars:
-        columns = (self._rows[:self.count, k] for k in range(COLUMNS))
-        return Bars(self.symbol, self.timeframe_ms, self.tick, *columns, self._volume[:self.count])
+        ts, o, h, low, c = (self._rows[:self.count, k] for k in range(COLUMNS))
+        return Bars(self.symbol, self.timeframe_ms, self.tick, ts, o, h, low, c, self._volume[:self.count])
 
 
 class Mind:
@@ -121,8 +121,8 @@ class Mind:
         return None
 
     def _remember(self, bar: Bar) -> None:
-        ticks = (self.spec.instrument.ticks(price) for price in (bar.open, bar.high, bar.low, bar.close))
-        self.history.add(bar.ts, *ticks, bar.volume)
+        o, h, low, c = (self.spec.instrument.ticks(price) for price in (bar.open, bar.high, bar.low, bar.close))
+        self.history.add(bar.ts, o, h, low, c, bar.volume)
 
     def _signal(self) -> tuple[int, int]:
         """The last bar's bits, and its ATR in ticks (0: undefined or not needed)."""

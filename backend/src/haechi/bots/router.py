@@ -67,9 +67,9 @@ def line(row: BotLine, language: str) -> LineAnswer:
 
 async def answer(session: Session, bots: Bots, bot: Bot) -> BotAnswer:
     orders = await store.open_orders_of(session, bot.user_id, bot.id)
-    return BotAnswer(id=bot.id, strategy=bot.strategy, symbol=bot.symbol, timeframe=bot.timeframe, mode="paper", market=bots.market.tape.label,
-                     desired=bot.desired, observed=bot.observed, reason=bot.reason, capital=str(bot.capital), created_at=bot.created_at,
-                     open_orders=[open_order(one) for one in orders], **bots.shown(bot.id))
+    return BotAnswer(id=bot.id, strategy=bot.strategy, symbol=bot.symbol, timeframe=bot.timeframe, mode="paper",
+                     market=bots.market.tape.label, desired=bot.desired, observed=bot.observed, reason=bot.reason,
+                     capital=str(bot.capital), created_at=bot.created_at, open_orders=[open_order(one) for one in orders], **bots.shown(bot.id))
 
 
 def open_order(one: Order) -> OpenOrderAnswer:

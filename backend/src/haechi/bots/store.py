@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from sqlalchemy import select, update
 
@@ -34,12 +33,12 @@ async def lines_of(session: Session, user_id: str, bot_id: str, *, below: int | 
     query = select(BotLine).where(BotLine.user_id == user_id, BotLine.bot_id == bot_id)
     if below is not None:
         query = query.where(BotLine.id < below)
-    return cast("Sequence[BotLine]", (await session.execute(query.order_by(BotLine.id.desc()).limit(limit))).scalars().all())
+    return (await session.execute(query.order_by(BotLine.id.desc()).limit(limit))).scalars().all()
 
 
 async def open_orders_of(session: Session, user_id: str, bot_id: str) -> Sequence[Order]:
     query = select(Order).where(Order.user_id == user_id, Order.bot_id == bot_id, Order.status.in_(ALIVE)).order_by(Order.id)
-    return cast("Sequence[Order]", (await session.execute(query)).scalars().all())
+    return (await session.execute(query)).scalars().all()
 
 
 async def end_all(session: Session, reason: str, **values: object) -> None:

@@ -89,8 +89,9 @@ def to_ticks(values: NDArray[np.float64], tick: Decimal) -> tuple[NDArray[np.int
 
 def prices(ticks: NDArray[np.int64], tick: Decimal) -> NDArray[np.float64]:
     """Ticks -> the float64 nearest to the exact price: one correctly rounded division of two exact integers."""
-    sign, digits, exponent = tick.as_tuple()
-    mantissa = int("".join(map(str, digits)))
-    if exponent >= 0:
-        return (ticks * (mantissa * 10**int(exponent))).astype(np.float64)
-    return (ticks * mantissa).astype(np.float64) / float(10**-int(exponent))
+    _, digits, exponent = tick.as_tuple()
+    mantissa, power = int("".join(map(str, digits))), int(exponent)
+    if power >= 0:
+        return (ticks * (mantissa * 10**power)).astype(np.float64)
+    exact = (ticks * mantissa).astype(np.float64)
+    return np.divide(exact, float(10 ** abs(power)))

@@ -15,9 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Compile a function of ints and int64/float64 arrays; error_model numpy: no hidden zero-division branches."""
-    return njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[return-value]
 
 
 def inlined(function: F) -> F:
     """Like `compiled`, for small functions on the hot path: copied into their callers, since a call hands over 20 words of arrays."""
-    return njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[no-any-return]
+    return njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled
 from .money import FAR, RATE, ratio_ceil, ratio_floor
 
-Tiers = NDArray  # int64[k, 3]
+Tiers = NDArray[np.int64]  # int64[k, 3]
 TIER_NOTIONAL, TIER_RATE, TIER_LEVERAGE = 0, 1, 2
 
 

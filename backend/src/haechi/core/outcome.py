@@ -80,9 +80,11 @@ def statistics_of(state: NDArray[np.int64], stats: NDArray[np.float64], bars: in
     account = state[0]
     money = (int(account[k]) for k in (at.WALLET, at.TOP))
     counts = (int(account[k]) for k in (at.TRADES, at.WINS, at.GROSS_PROFIT, at.GROSS_LOSS, at.FEES, at.FUNDING, at.LIQUIDATIONS))
+    trades, wins, profit, loss, fees, funding, liquidations = counts
     final, peak = money
-    return Statistics(final, peak, float(stats[at.MAX_DRAWDOWN]), *counts, bars, int(account[at.BARS_IN]), int(account[at.SAMPLES]),
-                      float(stats[at.RETURN_SUM]), float(stats[at.RETURN_SQUARES]), float(stats[at.DOWNSIDE_SQUARES]))
+    return Statistics(final, peak, float(stats[at.MAX_DRAWDOWN]), trades, wins, profit, loss, fees, funding, liquidations, bars,
+                      int(account[at.BARS_IN]), int(account[at.SAMPLES]), float(stats[at.RETURN_SUM]), float(stats[at.RETURN_SQUARES]),
+                      float(stats[at.DOWNSIDE_SQUARES]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import engine, layout as at
+from . import engine
+from . import layout as at
 from .bars import Bars
 from .encode import encode, pack
 from .instrument import Instrument
@@ -181,7 +182,8 @@ def drive(machine: Machine, market: Market, plans: NDArray[np.int64], funding: N
           dense: bool, atr: NDArray[np.int64] | None = None) -> None:
     """One market through the engine; worth: int64[n] for the equity, or empty; atr: int64[n] in ticks if made already."""
     engine.run_one(machine.state, machine.stats, plans, machine.trades, bar_columns(market.bars), market.signals.bits,
-                   atr_ticks(market) if atr is None else atr, funding, detail[0], detail[1], bar_blocks(market.bars), heard[0], heard[1], worth, dense)
+                   atr_ticks(market) if atr is None else atr, funding, detail[0], detail[1], bar_blocks(market.bars), heard[0], heard[1],
+                   worth, dense)
 
 
 def _many(machine: Machine, markets: list[Market], plans: NDArray[np.int64], dense: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -189,7 +191,9 @@ def _many(machine: Machine, markets: list[Market], plans: NDArray[np.int64], den
     funding = [funding_rows(m) for m in markets]
     detail, detail_at = _joined_detail(markets)
     with_atr = any(m.signals.atr is not None for m in markets)
-    atr = [atr_ticks(m) if m.signals.atr is not None else np.zeros(len(m.bars), dtype=np.int64) for m in markets] if with_atr else [EMPTY]
+    atr = [EMPTY]
+    if with_atr:
+        atr = [atr_ticks(m) if m.signals.atr is not None else np.zeros(len(m.bars), dtype=np.int64) for m in markets]
     worth = np.zeros(len(timeline), dtype=np.int64)
     engine.run_many(machine.state, machine.stats, plans, machine.trades, np.concatenate([bar_columns(m.bars) for m in markets]),
                     np.concatenate([m.signals.bits for m in markets]), np.concatenate(atr), np.concatenate(funding),

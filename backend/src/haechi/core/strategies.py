@@ -37,10 +37,19 @@ class Computation(Protocol):
 class Strategy(Protocol):
     """What research and bots need of a strategy. All of it raises LanguageError for input that cannot be used."""
 
-    name: str
-    description: str
-    timeframe: str | None
-    source: str  # library | document | python
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def timeframe(self) -> str | None: ...
+
+    @property
+    def source(self) -> str:
+        """library | document | python"""
+        ...
 
     def params(self, given: Params | None = None) -> dict[str, Decimal]:
         """Every parameter's value: those given, the others by default."""

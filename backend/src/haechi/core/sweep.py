@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import engine, layout as at
+from . import engine
+from . import layout as at
 from .encode import encode, pack
 from .outcome import Statistics, statistics_of
 from .plan import Costs, Plan

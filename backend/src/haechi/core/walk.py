@@ -300,7 +300,8 @@ def _meet(state: Array, plans: Array, trades: Array, r: int, what: int, point: i
         liquidate(state, plans, trades, r, ts)
     elif what == M_STOP:
         base = point if standing else state[r, STOP]
-        leave(state, plans, trades, r, abs(state[r, LOTS]), slipped(base, -side, plans[m, SLIPPAGE]), plans[m, TAKER], state[r, STOP_REASON], ts)
+        price = slipped(base, -side, plans[m, SLIPPAGE])
+        leave(state, plans, trades, r, abs(state[r, LOTS]), price, plans[m, TAKER], state[r, STOP_REASON], ts)
     elif what == M_ENTRY:
         if state[r, ENTRY_KIND] == STOP_ENTRY or state[r, ENTRY_KIND] == STOP_LIMIT:
             _trigger_at(state, plans, r, point, ts)

@@ -52,7 +52,8 @@ def synthetic(seed: int, start_ms: int) -> Tape:
     from haechi.markets.synthetic import SyntheticStream
 
     start = start_ms // MINUTE_MS * MINUTE_MS
-    streams = {one.symbol: (one, SyntheticStream(seed + k, start_ms=start, price=price, tick=one.tick)) for k, (one, price) in enumerate(MARKETS)}
+    streams = {one.symbol: (one, SyntheticStream(seed + k, start_ms=start, price=price, tick=one.tick))
+               for k, (one, price) in enumerate(MARKETS)}
 
     def instants() -> Iterator[Instant]:
         while True:

@@ -16,14 +16,14 @@ def load_quickly() -> None:
     them, and refreshes them itself (numba.core.compiler.CompilerBase).
     """
     from numba.core import caching
-    from numba.core.runtime import rtsys
+    from numba.core.runtime.nrt import rtsys
 
     def load_overload(self: Any, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)  # reference counts of arrays: what the refresh would have done for running code
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
 
-    caching.Cache.load_overload = load_overload
+    caching.Cache.load_overload = load_overload  # type: ignore[method-assign]
 
 
 def announce_compile(function: str, say: Callable[[str], None] | None = None) -> bool:

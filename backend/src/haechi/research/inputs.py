@@ -91,7 +91,7 @@ def contracts(bars: Sequence[Bars], *, lot: Any, min_value: Any, maker: Any, tak
               instruments: Mapping[str, Instrument] | None) -> list[Instrument]:
     """One for each symbol, on the tick of its bars; those given by symbol win over the figures."""
     known = dict(instruments or {})
-    figures = {"lot": positive(lot, "lot"), "min_value": fraction(min_value, "min_value", below=Decimal("1e12")),
+    figures: dict[str, Any] = {"lot": positive(lot, "lot"), "min_value": fraction(min_value, "min_value", below=Decimal("1e12")),
                "maker": fraction(maker, "maker fee"), "taker": fraction(taker, "taker fee")}
     for name in known:
         if name not in {one.symbol for one in bars}:

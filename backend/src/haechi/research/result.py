@@ -57,7 +57,7 @@ class Result:
     @property
     def bar_ms(self) -> int:
         """Length of the shortest bars in ms."""
-        return min(market.bars.timeframe_ms for market in self.outcome.markets)
+        return int(min(market.bars.timeframe_ms for market in self.outcome.markets))
 
     @cached_property
     def span(self) -> Span:

@@ -82,7 +82,8 @@ class Desk:
         now = self.clock.now_ms()
         row = Order(id=order.client_id, user_id=self.owner.user_id, account_id=self.owner.account_id, bot_id=self.owner.bot_id,
                     symbol=order.symbol, role=wanted.role, side=order.side, kind=order.kind, quantity=order.quantity, price=order.price,
-                    trigger=order.trigger, reduce_only=order.reduce_only, status=SENT, reason="", exchange_id="", created_ms=now, updated_ms=now)
+                    trigger=order.trigger, reduce_only=order.reduce_only, status=SENT, reason="", exchange_id="", created_ms=now,
+                    updated_ms=now)
         async with self.database.writing() as session:
             session.add(row)
         self.recent_ms.append(now)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from haechi.core import engine
 from haechi.core import layout as at
 from haechi.core.bars import Bars
@@ -17,9 +18,9 @@ from haechi.core.encode import encode, pack
 from haechi.core.instrument import Instrument
 from haechi.core.outcome import Outcome
 from haechi.core.plan import Costs, Entry, Ladder, Plan, Size, Target, Trailing
-from haechi.core.sweep import sweep
 from haechi.core.run import Funding, Machine, Market, bar_columns, funding_rows, run
 from haechi.core.signals import Signals
+from haechi.core.sweep import sweep
 
 PLANS = {
     "stop and target": Plan(leverage=3, stop_loss=Decimal("0.02"), targets=(Target(Decimal("0.04")),), on_opposite="ignore"),
@@ -73,8 +74,9 @@ def test_stepping_bar_by_bar_changes_nothing(name: str) -> None:
     machine = Machine.fresh(1, Costs(), 4096)
     rows = bar_columns(market.bars)
     rates = dict(funding_rows(market).tolist())
-    worth = [engine.step(machine.state, machine.stats, plans, machine.trades, rows, k, k, int(market.signals.bits[k]) if k < 5_999 else 0, 0,
-                         rates.get(k, 0)) for k in range(len(rows))]
+    bits = [*market.signals.bits.tolist()[:-1], 0]
+    worth = [engine.step(machine.state, machine.stats, plans, machine.trades, rows, k, k, bits[k], 0, rates.get(k, 0))
+             for k in range(len(rows))]
     last = np.array([[market.bars.ts[-1] + 60_000, market.bars.close_ticks[-1], 6_000]])
     worth[-1] = engine.finish(machine.state, machine.stats, plans, machine.trades, last)
     assert worth == whole.equity.tolist()

@@ -31,7 +31,8 @@ def differences(case: Case) -> list[str]:
     trader = asyncio.run(played(market, case.plan, case.costs))
     made = trader.engine.outcome(market, 0)
     rows = [trade for trade in wanted.trades if trade.exit_reason != "end_of_data"]
-    found = [f"trade {i}: venue {one}, back-test {other}" for i, (one, other) in enumerate(zip(made.trades, rows, strict=False)) if one != other]
+    found = [f"trade {i}: venue {one}, back-test {other}"
+             for i, (one, other) in enumerate(zip(made.trades, rows, strict=False)) if one != other]
     if len(made.trades) != len(rows):
         found.append(f"{len(made.trades)} trades on the venue, {len(rows)} in the back-test")
     if made.refusals != wanted.refusals:

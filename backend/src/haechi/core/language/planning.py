@@ -14,6 +14,7 @@ from .crossing import crossed
 from .errors import LanguageError, Problem, nearest
 from .overrides import overridden
 from .problems import problems
+from .values import Number
 
 if TYPE_CHECKING:
     from .document import Document
@@ -78,7 +79,7 @@ def _optional(value: T | None, function: Callable[[T], R]) -> R | None:
     return None if value is None else function(value)
 
 
-def _share(percent: written.Number) -> Decimal:
+def _share(percent: Number) -> Decimal:
     return Decimal(percent).scaleb(-2)
 
 

@@ -41,7 +41,8 @@ def _months(start_ms: int, end_ms: int, each: float) -> list[tuple[int, str]]:
     """Firsts of every n-th month, n chosen so that they stand at least `each` ms apart; beyond ten years apart every tenth year."""
     apart = next((one for one in MONTHS if one * MONTH_MS >= each), MONTHS[-1])
     first = datetime.fromtimestamp(start_ms / 1000, UTC)
-    found, month = [], -(-(first.year * 12 + first.month - 1) // apart) * apart
+    found: list[tuple[int, str]] = []
+    month = -(-(first.year * 12 + first.month - 1) // apart) * apart
     while True:
         year, of_year = divmod(month, 12)
         at = int(datetime(year, of_year + 1, 1, tzinfo=UTC).timestamp() * 1000)

@@ -31,18 +31,22 @@ SIGNED = frozenset({"pnl", "roi", "buy_and_hold"})
 def page(result: Result, *, synthetic: bool = False, description: str = "") -> str:
     """The whole document. synthetic: the prices are made up, and the page says so."""
     name = f"{result.strategy} · {'+'.join(result.symbols)} {result.timeframe}"
-    parts = [header(result, synthetic=synthetic, description=description), heroes(result), chart(result), card("interval", pieces.interval_table(result), "half"),
-             f'<div class="half stack">{card("costs", pieces.costs_split(result))}{setup(result)}</div>', card("monthly", scroll(pieces.monthly_table(result))),
+    parts = [header(result, synthetic=synthetic, description=description), heroes(result), chart(result),
+             card("interval", pieces.interval_table(result), "half"),
+             f'<div class="half stack">{card("costs", pieces.costs_split(result))}{setup(result)}</div>',
+             card("monthly", scroll(pieces.monthly_table(result))),
              card("distribution", ending(result)), notes(result), card("trades", trades(result)),
              card("figures", scroll(pieces.figures_table(result))), footer()]
     data = msgspec.json.encode({**chart_data(result), "words": {key: WORDS[key] for key in SPOKEN}}).decode()
-    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+    return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<meta http-equiv="content-security-policy" content="{policy()}"><title>{escape(name)} – haechi</title>'
             f"<style>{part('page.css')}</style></head><body>{toggles()}<main>{''.join(parts)}</main>"
             f'<script type="application/json" id="data">{in_script(data)}</script><script>{script()}</script></body></html>\n')
 
 
-SPOKEN = ("price", "equity", "drawdown", "hold", "everything", "long", "short", "entry", "exit", "quantity", "pnl", "fee", "funding", "candles_of")
+SPOKEN = ("price", "equity", "drawdown", "hold", "everything", "long", "short", "entry", "exit", "quantity", "pnl", "fee",
+          "funding", "candles_of")
 
 
 @cache
@@ -65,7 +69,9 @@ def policy() -> str:
 
 def in_script(json: str) -> str:
     """JSON inside a script element: no text in it can end the element or begin a comment."""
-    return json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    for sign in "<>&\u2028\u2029":
+        json = json.replace(sign, f"\\u{ord(sign):04x}")
+    return json
 
 
 def toggles() -> str:
@@ -80,9 +86,11 @@ def header(result: Result, *, synthetic: bool, description: str) -> str:
     symbols = escape(" + ".join(result.symbols))
     stamp = f'<p><span class="stamp">{say("synthetic")}</span></p>' if synthetic else ""
     about = f"<p>{escape(description)}</p>" if description else ""
-    return (f'<header>{mark}<div><p class="soft">{say("title")}</p><h1>{escape(result.strategy)} <small>{symbols} · {escape(result.timeframe)}</small></h1>'
+    return (f'<header>{mark}<div><p class="soft">{say("title")}</p>'
+            f'<h1>{escape(result.strategy)} <small>{symbols} · {escape(result.timeframe)}</small></h1>'
             f'<p class="soft">{iso(result.span.start_ms)} – {iso(result.span.end_ms)} UTC · {len(result.outcome.ts):,} {say("bars")} · '
-            f'{say("reading")}: {say(result.reading)} · {say("capital")} {pieces.money(result.outcome.capital)}</p>{about}{stamp}</div></header>')
+            f'{say("reading")}: {say(result.reading)} · {say("capital")} {pieces.money(result.outcome.capital)}</p>'
+            f"{about}{stamp}</div></header>")
 
 
 def heroes(result: Result) -> str:
@@ -98,8 +106,10 @@ def heroes(result: Result) -> str:
 
 def chart(result: Result) -> str:
     tabs = "".join(f'<button type="button" data-market="{place}">{escape(symbol)}</button>' for place, symbol in enumerate(result.symbols))
-    return (f'<section class="card chart"><div class="row"><h2>{say("chart")}</h2><span class="tabs">{tabs if len(result.symbols) > 1 else ""}</span>'
-            f'<span class="legend"><i class="up"></i>{say("equity")}<i class="hold"></i>{say("hold")}<i class="down"></i>{say("drawdown")}</span>'
+    choice = tabs if len(result.symbols) > 1 else ""
+    return (f'<section class="card chart"><div class="row"><h2>{say("chart")}</h2><span class="tabs">{choice}</span>'
+            f'<span class="legend"><i class="up"></i>{say("equity")}<i class="hold"></i>{say("hold")}'
+            f'<i class="down"></i>{say("drawdown")}</span>'
             f'<button type="button" id="everything" class="scripted">{say("everything")}</button></div>'
             f'<div id="chart">{still(result)}</div><p class="soft scripted"><span id="candles"></span> {say("chart_hint")}</p></section>')
 

@@ -12,6 +12,7 @@ import numpy as np
 from haechi.core import layout as at
 from haechi.core.definitions import DEFINITIONS
 from haechi.core.performance import monthly
+from haechi.markets.times import iso
 from haechi.research.figures import shown
 from haechi.research.report.words import both, reason, say
 
@@ -67,12 +68,12 @@ def _compound(row: dict[int, float | None]) -> float | None:
 def interval_table(result: Result) -> str:
     keys = ("pnl", "roi", "max_drawdown", "sharpe", "win_rate", "profit_factor", "trades", "fees")
     adverse, benign = result.interval["adverse"], result.interval["benign"]
-    body = "".join(f"<tr><th>{both(DEFINITIONS[key].en, DEFINITIONS[key].ko)}</th><td>{escape(shown(DEFINITIONS[key], adverse.metrics[key]))}</td>"
-                   f"<td>{escape(shown(DEFINITIONS[key], benign.metrics[key]))}</td></tr>" for key in keys)
+    body = "".join(f"<tr><th>{both(one.en, one.ko)}</th><td>{escape(shown(one, adverse.metrics[one.key]))}</td>"
+                   f"<td>{escape(shown(one, benign.metrics[one.key]))}</td></tr>" for one in (DEFINITIONS[key] for key in keys))
     same = np.array_equal(adverse.outcome.table, benign.outcome.table)
     text = say("interval_same") if same else say("interval_text")
-    return (f"<p>{text}</p>{interval_bar(result)}<table class=\"plain\"><thead><tr><th></th><th>{say('adverse')}</th><th>{say('benign')}</th></tr>"
-            f"</thead><tbody>{body}</tbody></table>")
+    head = f"<thead><tr><th></th><th>{say('adverse')}</th><th>{say('benign')}</th></tr></thead>"
+    return f'<p>{text}</p>{interval_bar(result)}<table class="plain">{head}<tbody>{body}</tbody></table>'
 
 
 def interval_bar(result: Result) -> str:
@@ -104,8 +105,9 @@ def histogram(result: Result) -> str:
     reach = float(np.quantile(np.abs(pnl), 0.995)) or 1.0
     counts, edges = np.histogram(np.clip(pnl, -reach, reach), bins=HISTOGRAM_BARS - 1, range=(-reach, reach))
     top, wide = int(counts.max()) or 1, 640 / len(counts)
-    bars = "".join(f'<rect class="{"up" if edges[k] >= -1e-9 else "down"}" x="{k * wide + 1:.1f}" y="{170 - 150 * n / top:.1f}" width="{wide - 2:.1f}" '
-                   f'height="{150 * n / top:.1f}" rx="1.5"><title>{edges[k]:,.0f} … {edges[k + 1]:,.0f}: {n}</title></rect>'
+    bars = "".join(f'<rect class="{"up" if edges[k] >= -1e-9 else "down"}" x="{k * wide + 1:.1f}" y="{170 - 150 * n / top:.1f}" '
+                   f'width="{wide - 2:.1f}" height="{150 * n / top:.1f}" rx="1.5">'
+                   f'<title>{edges[k]:,.0f} … {edges[k + 1]:,.0f}: {n}</title></rect>'
                    for k, n in enumerate(counts.tolist()) if n)
     ticks = "".join(f'<text x="{x}" y="190" text-anchor="{anchor}">{label}</text>' for x, anchor, label in (
         (2, "start", f"{-reach:,.0f}"), (320, "middle", "0"), (638, "end", f"+{reach:,.0f}")))
@@ -118,22 +120,20 @@ def reasons_table(result: Result) -> str:
     rows = []
     for code in np.unique(table[:, at.T_REASON]).tolist():
         pnl = table[table[:, at.T_REASON] == code, at.T_PNL].tolist()
-        rows.append((len(pnl), f"<tr><th>{reason(at.REASONS[code])}</th><td>{len(pnl):,}</td><td class='{tone(sum(pnl))}'>{money(sum(pnl))}</td>"
-                               f"<td>{money(round(sum(pnl) / len(pnl)))}</td></tr>"))
+        rows.append((len(pnl), f"<tr><th>{reason(at.REASONS[code])}</th><td>{len(pnl):,}</td>"
+                               f"<td class='{tone(sum(pnl))}'>{money(sum(pnl))}</td><td>{money(round(sum(pnl) / len(pnl)))}</td></tr>"))
     body = "".join(text for _, text in sorted(rows, reverse=True))
-    return (f'<table class="plain"><thead><tr><th>{say("reason")}</th><th>{say("count")}</th><th>{say("net")}</th><th>{say("mean")}</th></tr></thead>'
-            f"<tbody>{body}</tbody></table>")
+    head = "".join(f"<th>{say(key)}</th>" for key in ("reason", "count", "net", "mean"))
+    return f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def first_trades(result: Result) -> str:
     """Rows for a page without its script; the script puts its own in their place."""
-    from haechi.markets.times import iso
-
     rows = []
     for trade in result.outcome.trades[:FIRST_TRADES]:
-        cells = (trade.symbol, both(*SIDES[trade.side]), f"{trade.quantity.normalize():f}", iso(trade.entry_time), f"{trade.entry_price.normalize():f}",
-                 iso(trade.exit_time), f"{trade.exit_price.normalize():f}", f"{trade.pnl:,.2f}", f"{trade.fee:,.2f}", f"{trade.funding:,.2f}",
-                 f"{trade.bars_held:,}", f"{trade.enter_tag or trade.side} → {trade.exit_tag}")
+        cells = (trade.symbol, both(*SIDES[trade.side]), f"{trade.quantity.normalize():f}", iso(trade.entry_time),
+                 f"{trade.entry_price.normalize():f}", iso(trade.exit_time), f"{trade.exit_price.normalize():f}", f"{trade.pnl:,.2f}",
+                 f"{trade.fee:,.2f}", f"{trade.funding:,.2f}", f"{trade.bars_held:,}", f"{trade.enter_tag or trade.side} → {trade.exit_tag}")
         rows.append("<tr>" + "".join(f"<td>{cell if place == 1 else escape(cell)}</td>" for place, cell in enumerate(cells)) + "</tr>")
     count = len(result.outcome.trades)
     more = f'<tr><td colspan="12">{say("trades_cut", f"{FIRST_TRADES:,}", f"{count:,}")}</td></tr>' if count > FIRST_TRADES else ""
@@ -154,8 +154,8 @@ def costs_split(result: Result) -> str:
 
 
 def figures_table(result: Result) -> str:
-    body = "".join(f"<tr><th>{both(one.en, one.ko)}</th><td>{escape(shown(one, result.metrics[key]))}</td><td>{both(one.formula, one.formula_ko)}"
-                   f"</td></tr>" for key, one in DEFINITIONS.items())
+    body = "".join(f"<tr><th>{both(one.en, one.ko)}</th><td>{escape(shown(one, result.metrics[key]))}</td>"
+                   f"<td>{both(one.formula, one.formula_ko)}</td></tr>" for key, one in DEFINITIONS.items())
     return (f'<table class="plain figures"><thead><tr><th>{say("figure")}</th><th></th><th>{say("definition")}</th></tr></thead>'
             f"<tbody>{body}</tbody></table>")
 

@@ -25,8 +25,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "short": ("short", "숏"),
     "interval": ("Between adverse and benign", "비관과 낙관 사이"),
     "interval_text": (
-        "What happened first inside a bar is not known. The adverse reading lets the stop come first and asks the price to go through a limit; "
-        "the benign one lets the target come first. The truth lies between the two.",
+        "What happened first inside a bar is not known. The adverse reading lets the stop come first and asks the price to go "
+        "through a limit; the benign one lets the target come first. The truth lies between the two.",
         "봉 안에서 무엇이 먼저 일어났는지는 알 수 없습니다. 비관은 손절이 먼저 체결되고 지정가는 한 틱 뚫려야 체결된다고 보며, "
         "낙관은 익절이 먼저라고 봅니다. 실제 결과는 그 사이에 있습니다."),
     "interval_same": ("Both readings give the same trades: no bar's inside decided anything.",
@@ -51,7 +51,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "figure": ("Figure", "지표"),
     "definition": ("Definition", "정의"),
     "trades": ("Trades", "거래 목록"),
-    "trades_cut": ("The first {0} of {1} trades are listed; the JSON has all.", "거래 {1}건 중 처음 {0}건만 표시합니다. 전체는 JSON에 있습니다."),
+    "trades_cut": ("The first {0} of {1} trades are listed; the JSON has all.",
+                   "거래 {1}건 중 처음 {0}건만 표시합니다. 전체는 JSON에 있습니다."),
     "symbol": ("Symbol", "심볼"),
     "side": ("Side", "방향"),
     "quantity": ("Quantity", "수량"),
@@ -70,7 +71,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "previous": ("Previous", "이전"),
     "next": ("Next", "다음"),
     "promise": ("A back-test shows the past, not the future.", "백테스트는 과거를 보여줄 뿐, 미래를 보장하지 않습니다."),
-    "synthetic": ("Synthetic market: these prices were generated, they never happened", "합성 시장: 실제로 거래된 적 없는, 생성된 가격입니다"),
+    "synthetic": ("Synthetic market: these prices were generated, they never happened",
+                  "합성 시장: 실제로 거래된 적 없는, 생성된 가격입니다"),
     "theme": ("Light / dark", "밝게 / 어둡게"),
 }
 
