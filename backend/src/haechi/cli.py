@@ -39,7 +39,8 @@ def later(module: str) -> type[TyperGroup]:
     return Later
 
 
-app = typer.Typer(name="haechi", help=PLAIN, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(name="haechi", help=PLAIN, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+                  pretty_exceptions_enable=False)
 app.command("backtest")(backtest)
 app.command("sweep")(sweep)
 for name, module, text in (("data", "haechi.markets.commands", "Candle files and the candle store."),
@@ -51,7 +52,7 @@ for name, module, text in (("data", "haechi.markets.commands", "Candle files and
 def serve(host: Annotated[str | None, typer.Option(help="Address to listen on; default: HOST.")] = None,
           port: Annotated[int | None, typer.Option(help="Port; default: PORT.")] = None,
           market: Annotated[str | None, typer.Option(metavar="FILE", help="History the paper venue plays; default: MARKET.")] = None,
-          speed: Annotated[float | None, typer.Option(help="How many times faster than real time it is played; default: SPEED.")] = None) -> None:
+          speed: Annotated[float | None, typer.Option(help="How many times faster than real time; default: SPEED.")] = None) -> None:
     """The server: API, status page, paper venue and bots."""
     from haechi.app import serve as run
     from haechi.health.doctor import address_problem

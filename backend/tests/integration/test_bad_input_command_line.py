@@ -29,7 +29,8 @@ def frame(count: int = 240, price: float = 100.0) -> pl.DataFrame:
     opened = [close[0], *close[:-1]]
     return pl.DataFrame({"ts": [START + place * MINUTE for place in range(count)], "open": opened,
                          "high": [round(max(a, b) + 0.2, 1) for a, b in zip(opened, close, strict=True)],
-                         "low": [round(min(a, b) - 0.2, 1) for a, b in zip(opened, close, strict=True)], "close": close, "volume": [1.0] * count})
+                         "low": [round(min(a, b) - 0.2, 1) for a, b in zip(opened, close, strict=True)], "close": close,
+                         "volume": [1.0] * count})
 
 
 def change(column: str, row: int, value: float | None) -> pl.DataFrame:

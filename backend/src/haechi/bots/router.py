@@ -18,6 +18,7 @@ from haechi.platform.clock import instant
 from haechi.platform.db import Session
 from haechi.platform.house import Reading, TheHouse
 from haechi.platform.paging import Paging, cursor, cut
+from haechi.trading.ledger import WALLET, balance_of
 from haechi.trading.models import Order
 
 router = APIRouter(prefix="/bot", tags=["bot"])
@@ -67,9 +68,11 @@ def line(row: BotLine, language: str) -> LineAnswer:
 
 async def answer(session: Session, bots: Bots, bot: Bot) -> BotAnswer:
     orders = await store.open_orders_of(session, bot.user_id, bot.id)
+    shown = bots.shown(bot.id) or {"wallet": f"{await balance_of(session, bot.account_id, WALLET):.8f}"}
     return BotAnswer(id=bot.id, strategy=bot.strategy, symbol=bot.symbol, timeframe=bot.timeframe, mode="paper",
                      market=bots.market.tape.label, desired=bot.desired, observed=bot.observed, reason=bot.reason,
-                     capital=str(bot.capital), created_at=bot.created_at, open_orders=[open_order(one) for one in orders], **bots.shown(bot.id))
+                     capital=str(bot.capital), created_at=bot.created_at,
+                     open_orders=[open_order(one) for one in orders], **shown)
 
 
 def open_order(one: Order) -> OpenOrderAnswer:

@@ -92,6 +92,6 @@ def prices(ticks: NDArray[np.int64], tick: Decimal) -> NDArray[np.float64]:
     _, digits, exponent = tick.as_tuple()
     mantissa, power = int("".join(map(str, digits))), int(exponent)
     if power >= 0:
-        return (ticks * (mantissa * 10**power)).astype(np.float64)
-    exact = (ticks * mantissa).astype(np.float64)
-    return np.divide(exact, float(10 ** abs(power)))
+        return (ticks * int(mantissa * 10**power)).astype(np.float64)
+    found: NDArray[np.float64] = np.divide((ticks * mantissa).astype(np.float64), float(10**-power))
+    return found

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from haechi.settings import Settings
 
 PYTHON_MIN = (3, 11)
-LIBRARIES = ("numpy", "numba", "talib", "polars", "msgspec", "pydantic", "fastapi", "uvicorn", "sqlalchemy", "alembic", "aiohttp", "yaml", "typer")
+LIBRARIES = ("numpy", "numba", "talib", "polars", "msgspec", "pydantic", "fastapi", "uvicorn", "sqlalchemy", "alembic", "aiohttp", "yaml",
+             "typer")
 DISK_MB_MIN = 500
 YEAR_2025_S = 1_735_689_600  # a clock that shows an earlier time than this program's is wrong
 DATABASE_TIMEOUT_S = 10
@@ -135,7 +136,8 @@ def database(settings: Settings) -> Finding:
     try:
         have = asyncio.run(asyncio.wait_for(_revision(settings), DATABASE_TIMEOUT_S))
     except (SQLAlchemyError, OSError, TimeoutError) as error:
-        return Finding("database", "wrong", f"{kind} does not answer: {type(error).__name__}", "check DATABASE_URL, and that the database runs")
+        problem = f"{kind} does not answer: {type(error).__name__}"
+        return Finding("database", "wrong", problem, "check DATABASE_URL, and that the database runs")
     if have != newest():
         return Finding("database", "note", f"{kind}: its tables are at {have}, this version needs {newest()}", "run `haechi migrate`")
     return Finding("database", "ok", f"{kind}, tables at {have}")

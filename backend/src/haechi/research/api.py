@@ -40,10 +40,11 @@ def funding(path: str | Path) -> Funding:
     return load_funding(path)
 
 
-def backtest(bars: Bars | Sequence[Bars], strategy: Any, *, funding: Any = None, detail: Any = None,  # noqa: PLR0913
-             settings: Mapping[str, Any] | None = None, capital: Anything = 10_000, reading: str = "adverse", slippage: Anything = "0.0001",
-             params: Mapping[str, Any] | None = None, maker: Anything = "0.0002", taker: Anything = "0.0006", lot: Anything = inputs.LOT, min_value: Anything = inputs.MIN_VALUE,
-             instruments: Mapping[str, Instrument] | None = None, **more: Any) -> Result:
+def backtest(bars: Bars | Sequence[Bars], strategy: Any, *, params: Mapping[str, Any] | None = None,  # noqa: PLR0913
+             settings: Mapping[str, Any] | None = None, funding: Any = None, detail: Any = None, capital: Anything = 10_000,
+             reading: str = "adverse", slippage: Anything = "0.0001", maker: Anything = "0.0002", taker: Anything = "0.0006",
+             lot: Anything = inputs.LOT, min_value: Anything = inputs.MIN_VALUE, instruments: Mapping[str, Instrument] | None = None,
+             **more: Any) -> Result:
     """What the strategy would have earned on one symbol, or on several that share a wallet.
 
     strategy: a library name ("rsi"), a file of a document, or a document as a mapping. Its parameters: by name, or in `params`.

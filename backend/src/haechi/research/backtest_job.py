@@ -28,7 +28,8 @@ def run_backtest(request: dict[str, Any], folder: str, data: str, progress: Prog
     progress(HAVE_BARS)
     fees = request["costs"]
     task = Task(bars, request["strategy"], funding=funding, detail=None, capital=request["capital"], reading=request["reading"],
-                slippage=fees["slippage"], maker=fees["maker"], taker=fees["taker"], lot=request["lot"], min_value=MIN_VALUE, instruments=None)
+                slippage=fees["slippage"], maker=fees["maker"], taker=fees["taker"], lot=request["lot"], min_value=MIN_VALUE,
+                instruments=None)
     result = task.result(request["params"], request["overrides"])
     figures = plain_metrics(result.metrics)
     progress(HAVE_RESULT)

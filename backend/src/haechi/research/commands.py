@@ -28,7 +28,7 @@ Lot = Annotated[str, typer.Option("--lot", metavar="QUANTITY", help="Smallest qu
 MinValue = Annotated[str, typer.Option("--min-value", metavar="QUOTE", help="Smallest value of an order.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the result as JSON; - writes it to the output.")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="OUT", help="Write the report, one page.")]
-GridAxis = Annotated[list[str], typer.Option("--grid", metavar="NAME=VALUES", help="period=5:54:1 or stop_loss.percent=0.5,1,2; repeatable.")]
+GridAxis = Annotated[list[str], typer.Option("--grid", metavar="NAME=VALUES", help="period=5:54:1 or stop_loss.percent=0.5,1,2.")]
 Rank = Annotated[str, typer.Option("--rank", metavar="FIGURE", help="What the best have most of (drawdown and costs: least).")]
 Top = Annotated[int, typer.Option("--top", metavar="N", help="How many to show.")]
 Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Processes that compute.")]
@@ -80,7 +80,8 @@ def sweep(strategy: Strategy, data: Data, grid: GridAxis, rank: Rank = "sharpe",
     from haechi.research.writing import write_whole
 
     found = run(files.bars(), strategy, wanted, rank=rank, workers=workers, funding=files.funding(), detail=files.detail(), params=params,
-                settings=settings, capital=capital, reading=reading, slippage=slippage, maker=maker, taker=taker, lot=lot, min_value=min_value)
+                settings=settings, capital=capital, reading=reading, slippage=slippage, maker=maker, taker=taker, lot=lot,
+                min_value=min_value)
     if json is not None and str(json) == "-":
         print(sweep_json(found, top))
         return

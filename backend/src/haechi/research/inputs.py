@@ -46,8 +46,8 @@ def checked_bars(bars: Any) -> list[Bars]:
 def check_tick(bars: Bars) -> None:
     """Refuse a tick that would change the market: most bars off its grid, and the grid coarse."""
     if bars.off_grid * 2 > len(bars) and int(bars.low_ticks.min()) < COARSE_TICKS:
-        raise BadInput(f"tick {bars.tick:f} does not fit {bars.symbol}: {bars.off_grid} of {len(bars)} bars lie off it, and its lowest price is "
-                       f"only {int(bars.low_ticks.min())} ticks; pass the contract's tick")
+        raise BadInput(f"tick {bars.tick:f} does not fit {bars.symbol}: {bars.off_grid} of {len(bars)} bars lie off it, and its lowest "
+                       f"price is only {int(bars.low_ticks.min())} ticks; pass the contract's tick")
 
 
 def strategy_source(strategy: Any) -> tuple[str | Mapping[str, Any], str]:

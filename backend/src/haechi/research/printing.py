@@ -40,7 +40,8 @@ def print_result(result: Result, written: Sequence[Path]) -> None:
     speech = language()
     words = WORDS[speech]
     print(f"{result.strategy} · {'+'.join(result.symbols)} {result.timeframe}" + _params(result.params, result.settings))
-    print(words["from"].format(start=iso(result.span.start_ms), end=iso(result.span.end_ms), bars=len(result.outcome.ts), reading=result.reading))
+    start, end = iso(result.span.start_ms), iso(result.span.end_ms)
+    print(words["from"].format(start=start, end=end, bars=len(result.outcome.ts), reading=result.reading))
     print()
     columns = [result.metrics] if result.reading != "both" else [result.interval["adverse"].metrics, result.interval["benign"].metrics]
     rows = [[getattr(one, speech), *(shown(one, figures[key]) for figures in columns)] for key, one in DEFINITIONS.items()]
@@ -61,15 +62,17 @@ def print_sweep(found: Sweep, top: int, written: Sequence[Path]) -> None:
     rows = [["", *(axis.name for axis in found.grid.axes), *(getattr(DEFINITIONS[key], speech) for key in keys)]]
     for place, number in enumerate(found.order[:top], start=1):
         figures: dict[str, Figure] = found.figures[number]
-        rows.append([str(place), *(_value(value) for value in found.grid.values(number)), *(shown(DEFINITIONS[key], figures[key]) for key in keys)])
+        chosen = [_value(value) for value in found.grid.values(number)]
+        rows.append([str(place), *chosen, *(shown(DEFINITIONS[key], figures[key]) for key in keys)])
     print_table(rows)
     print_written(written, words)
 
 
 def sweep_json(found: Sweep, top: int | None) -> str:
     """Ranked rows; the figures are those of a back-test that need no trade list."""
-    data = {"engine": f"haechi {haechi.__version__}", "strategy": found.task.strategy.name, "rank": found.rank, "reading": found.task.reading,
-            "symbol": "+".join(one.symbol for one in found.task.bars), "combinations": len(found), "rows": found.rows(top)}
+    data = {"engine": f"haechi {haechi.__version__}", "strategy": found.task.strategy.name, "rank": found.rank,
+            "reading": found.task.reading, "symbol": "+".join(one.symbol for one in found.task.bars),
+            "combinations": len(found), "rows": found.rows(top)}
     return msgspec.json.encode(data).decode()
 
 

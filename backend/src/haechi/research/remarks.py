@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def remarks(result: Result) -> list[Remark]:
     """In the order of their weight: what happened, what was refused, what the data lacked."""
-    return [*_of_the_run(result), *_of_the_strategy(result), *(remark for market in result.outcome.markets for remark in _of_the_data(market))]
+    of_the_data = (remark for market in result.outcome.markets for remark in _of_the_data(market))
+    return [*_of_the_run(result), *_of_the_strategy(result), *of_the_data]
 
 
 def _of_the_run(result: Result) -> Iterator[Remark]:

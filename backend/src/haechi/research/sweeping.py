@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from haechi.core.definitions import DEFINITIONS
-from haechi.core.performance import Figure, Span, summary
-from haechi.core.units import UnitError, scaled
+from haechi.core.performance import Figure, summary
+from haechi.core.units import scaled
 from haechi.errors import BadInput
 from haechi.research.compiling import announce_compile
 from haechi.research.grid import Grid, grid_of
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from haechi.core.outcome import Statistics
-    from haechi.core.plan import Plan
-    from haechi.core.signals import Signals
-    from haechi.research.task import Task
     from haechi.research.result import Result
+    from haechi.research.task import Task
 
 RANKS = ("pnl", "roi", "final_balance", "cagr", "sharpe", "sortino", "calmar", "max_drawdown", "trades", "win_rate", "profit_factor",
          "expectancy", "exposure", "fees", "funding", "liquidations")

@@ -39,7 +39,8 @@ class Spec(msgspec.Struct, frozen=True):
 class Task:
     """Raises BadInput for anything that cannot be used."""
 
-    def __init__(self, bars: Any, strategy: Any, *, funding: Any, detail: Any, capital: Any, reading: str, slippage: Any, **contract: Any) -> None:
+    def __init__(self, bars: Any, strategy: Any, *, funding: Any, detail: Any, capital: Any, reading: str,  # noqa: PLR0913
+                 slippage: Any, **contract: Any) -> None:
         if reading not in READINGS:
             raise BadInput(f"reading must be one of {', '.join(READINGS)}, got {reading!r}")
         self.bars = inputs.checked_bars(bars)

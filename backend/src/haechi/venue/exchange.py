@@ -129,7 +129,7 @@ class Venue:
         account.point[m] = 0
 
     async def _price(self, account: Account, m: int) -> None:
-        if not any(ear.prices for ear in self.ears[account.name]):
+        if not any(ear.prices for ear in self.ears.get(account.name, ())):  # none: closed meanwhile by what it was told
             return
         one = self.instruments[m]
         account.events.append(Price(one.symbol, one.price(account.point[m]), account.now_ms))

@@ -102,8 +102,8 @@ def test_every_element_is_closed_and_every_part_is_there() -> None:
 
 def test_names_from_outside_are_harmless() -> None:
     market = a_market([100.0 + k for k in range(9)], {0: ENTER_LONG}, symbol=HOSTILE, tag=HOSTILE)
-    text = report(a_result(market, strategy=HOSTILE), description=HOSTILE)
-    page, honest = Reader(text), Reader(report(a_result(rising())))
+    text = report(a_result(market, rising(), strategy=HOSTILE), description=HOSTILE)
+    page, honest = Reader(text), Reader(report(a_result(rising(), rising())))
     assert page.open == []
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in honest.elements}, "a name became an element"
     assert sum(tag == "script" for tag, _ in page.elements) == sum(tag == "script" for tag, _ in honest.elements) == 2
@@ -128,11 +128,12 @@ def test_no_address_stands_in_the_page() -> None:
 
 
 def test_months_by_hand() -> None:
-    """1,000 of capital, one coin bought at 100: 110 at the end of January, 99 at that of February, 120 at the last close in March."""
+    """1,000 of capital, five coins bought at 100: 110 at the end of January, 99 at that of February, 120 at the last close in March."""
     closes = [100.0] * 3 + [110.0] * 14 + [99.0] * 28 + [120.0] * 5
-    rows = rows_of(report(a_result(a_market(closes, {0: ENTER_LONG}))), "monthly")
-    # 1010/1000 = +1.0 %, 999/1010 = -1.09 %, 1020/999 = +2.10 %, the year 1020/1000 = +2.0 %
-    assert rows[1] == ["2022", "+1.0", "-1.1", "+2.1", *[""] * 9, "+2.0"]
+    five = Plan(size=Size("fixed_quantity", Decimal(5)))
+    rows = rows_of(report(a_result(a_market(closes, {0: ENTER_LONG}), plan=five)), "monthly")
+    # 1050/1000 = +5.0 %, 995/1050 = -5.24 %, 1100/995 = +10.55 %, the year 1100/1000 = +10.0 %
+    assert rows[1] == ["2022", "+5.0", "-5.2", "+10.6", *[""] * 9, "+10.0"]
 
 
 def test_a_run_without_trades_shows_dashes_and_no_zeros() -> None:

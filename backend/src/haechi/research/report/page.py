@@ -107,7 +107,7 @@ def heroes(result: Result) -> str:
 def chart(result: Result) -> str:
     tabs = "".join(f'<button type="button" data-market="{place}">{escape(symbol)}</button>' for place, symbol in enumerate(result.symbols))
     choice = tabs if len(result.symbols) > 1 else ""
-    return (f'<section class="card chart"><div class="row"><h2>{say("chart")}</h2><span class="tabs">{choice}</span>'
+    return (f'<section class="card chart"><div class="row"><h2>{say("chart")}</h2><span class="tabs scripted">{choice}</span>'
             f'<span class="legend"><i class="up"></i>{say("equity")}<i class="hold"></i>{say("hold")}'
             f'<i class="down"></i>{say("drawdown")}</span>'
             f'<button type="button" id="everything" class="scripted">{say("everything")}</button></div>'

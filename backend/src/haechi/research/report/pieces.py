@@ -133,7 +133,8 @@ def first_trades(result: Result) -> str:
     for trade in result.outcome.trades[:FIRST_TRADES]:
         cells = (trade.symbol, both(*SIDES[trade.side]), f"{trade.quantity.normalize():f}", iso(trade.entry_time),
                  f"{trade.entry_price.normalize():f}", iso(trade.exit_time), f"{trade.exit_price.normalize():f}", f"{trade.pnl:,.2f}",
-                 f"{trade.fee:,.2f}", f"{trade.funding:,.2f}", f"{trade.bars_held:,}", f"{trade.enter_tag or trade.side} → {trade.exit_tag}")
+                 f"{trade.fee:,.2f}", f"{trade.funding:,.2f}", f"{trade.bars_held:,}",
+                 f"{trade.enter_tag or trade.side} → {trade.exit_tag}")
         rows.append("<tr>" + "".join(f"<td>{cell if place == 1 else escape(cell)}</td>" for place, cell in enumerate(cells)) + "</tr>")
     count = len(result.outcome.trades)
     more = f'<tr><td colspan="12">{say("trades_cut", f"{FIRST_TRADES:,}", f"{count:,}")}</td></tr>' if count > FIRST_TRADES else ""
