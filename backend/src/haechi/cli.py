@@ -72,7 +72,7 @@ def replay(journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="A bo
     """Repeat what a bot saw, and show that it wishes the same."""
     from haechi.bots.replay import replay_command
 
-    replay_command(journal)
+    raise typer.Exit(replay_command(journal))
 
 
 @app.command()

@@ -66,9 +66,9 @@ def test_position_follows_the_empty_line() -> None:
         assert run.empty is not None and held == 2 * (whole - run.empty), mode
 
 
-def test_a_gap_fills_each_line_crossed_at_its_own_price() -> None:
+def test_a_gap_fills_each_line_crossed_at_the_open() -> None:
     run = played(a_grid(), (1000, 1000, 1000, 1000), (890, 890, 890, 890))
-    assert told(run) == [("line", 2, 950), ("line", 2, 900), ("end_of_data", -4, 890)]
+    assert told(run) == [("line", 2, 890), ("line", 2, 890), ("end_of_data", -4, 890)]
 
 
 def test_under_adverse_a_line_needs_one_tick_through() -> None:
@@ -122,7 +122,7 @@ def test_a_stop_counts_after_the_lines_before_it() -> None:
     run = played(a_grid(stop_lower=920), (1000, 1000, 880, 990), slippage="0.001")
     assert told(run) == [("line", 2, 950), ("stop", -2, 919)] and run.ended == "stop"
     gapped = played(a_grid(stop_lower=920), (1000, 1000, 1000, 1000), (880, 990, 880, 990))
-    assert told(gapped) == [("line", 2, 950), ("stop", -2, 880)]
+    assert told(gapped) == [("line", 2, 880), ("stop", -2, 880)]
 
 
 def test_take_profit_ends_the_grid_at_a_close() -> None:

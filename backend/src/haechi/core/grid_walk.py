@@ -93,14 +93,16 @@ def leg(grid: Array, fills: Array, end: int, gap: bool) -> None:
             break
         if way * (grid[at.POINT] - level) < 0:
             grid[at.POINT] = level
-        meet(grid, fills, what, level, way, end if gap else grid[at.POINT])
+        meet(grid, fills, what, level, way, end, gap)
     grid[at.POINT] = end
 
 
 @compiled
-def meet(grid: Array, fills: Array, what: int, level: int, way: int, price: int) -> None:
+def meet(grid: Array, fills: Array, what: int, level: int, way: int, end: int, gap: bool) -> None:
+    """Do what was met; after a gap everything fills at the open, as the venue fills what rests."""
+    price = end if gap else grid[at.POINT]
     if what == MEETS_LINE:
-        fill_line(grid, fills, way)
+        fill_line(grid, fills, way, end if gap else grid[at.LINES + grid[at.EMPTY] + way])
     elif what == MEETS_SHIFT:
         grid[at.BOTTOM] += way
         grid[at.EMPTY] += way
@@ -116,14 +118,14 @@ def meet(grid: Array, fills: Array, what: int, level: int, way: int, price: int)
 
 
 @compiled
-def fill_line(grid: Array, fills: Array, way: int) -> None:
-    """The next line fills at its price as maker; a fill that makes the position smaller earns its cell."""
+def fill_line(grid: Array, fills: Array, way: int, price: int) -> None:
+    """The next line fills as maker; a fill that makes the position smaller earns its cell."""
     before, line, lots = grid[at.EMPTY], grid[at.EMPTY] + way, -way * grid[at.LINE_LOTS]
     if grid[at.LOTS] * lots < 0:
         grid[at.MATCHED] += grid[at.LINE_LOTS] * abs(grid[at.LINES + line] - grid[at.LINES + before]) * grid[at.UNIT]
         grid[at.PAIRS] += 1
     grid[at.EMPTY] = line
-    book(grid, fills, lots, grid[at.LINES + line], grid[at.MAKER], at.BY_LINE, line)
+    book(grid, fills, lots, price, grid[at.MAKER], at.BY_LINE, line)
 
 
 @compiled

@@ -100,7 +100,10 @@ class Store:
         check(frame, path.stem)
         with _turn(path):
             old = _read(path) if path.is_file() else frame.clear()
-            merged, added = merge(old, frame, policy, f"{symbol_name(symbol)} {path.stem}")
+            try:
+                merged, added = merge(old, frame, policy)
+            except BadInput as error:
+                raise BadInput(f"{symbol_name(symbol)} {path.stem}: {error.message}; use --replace to let the new ones take their place") from None
             if added.rows_added or added.rows_replaced:
                 if path.stem != FUNDING:
                     confirm(merged["ts"].to_numpy(), TIMEFRAMES[path.stem])
@@ -144,7 +147,7 @@ def check(frame: pl.DataFrame, name: str) -> None:
                        f"the times may be local or those of the close")
 
 
-def merge(old: pl.DataFrame, new: pl.DataFrame, policy: Policy, what: str) -> tuple[pl.DataFrame, Added]:
+def merge(old: pl.DataFrame, new: pl.DataFrame, policy: Policy) -> tuple[pl.DataFrame, Added]:
     """Old and new rows in one sorted frame. Raises BadInput at the first row that differs, unless the policy is `replace`."""
     old_ts, new_ts = old["ts"].to_numpy(), new["ts"].to_numpy()
     _, in_old, in_new = np.intersect1d(old_ts, new_ts, assume_unique=True, return_indices=True)
@@ -153,9 +156,8 @@ def merge(old: pl.DataFrame, new: pl.DataFrame, policy: Policy, what: str) -> tu
         differs |= old[name].to_numpy()[in_old] != new[name].to_numpy()[in_new]
     if differs.any() and policy == "refuse":
         first = int(np.argmax(differs))
-        raise BadInput(f"{what}: {int(differs.sum())} of the new rows differ from the stored ones, first at {iso(int(new_ts[in_new[first]]))}: "
-                       f"stored {_values(old, in_old[first])}, new {_values(new, in_new[first])}; "
-                       f"use --replace to let the new ones take their place")
+        raise BadInput(f"{int(differs.sum())} of the new rows differ from those there are, first at {iso(int(new_ts[in_new[first]]))}: "
+                       f"there {_values(old, in_old[first])}, new {_values(new, in_new[first])}")
     kept = old.filter(~pl.Series(np.isin(old_ts, new_ts, assume_unique=True), dtype=pl.Boolean))
     merged = pl.concat([kept, new.select(old.columns)]).sort("ts")
     replaced = int(differs.sum())

@@ -147,7 +147,7 @@ class GridRun:
             distance, order, level, line = min(met)
             if distance:
                 self.point = level
-            self._meet(order, level, line, stop_price=end if gap else self.point)
+            self._meet(order, level, line, stop_price=end if gap else self.point, line_price=end if gap else None)
         self.point = end
 
     @staticmethod
@@ -181,14 +181,14 @@ class GridRun:
             return 0
         return liquidation_price(1 if self.lots > 0 else -1, self.terms, abs(self.lots), self.cost, self.wallet)
 
-    def _meet(self, order: int, level: int, line: int, *, stop_price: int) -> None:
+    def _meet(self, order: int, level: int, line: int, *, stop_price: int, line_price: int | None) -> None:
         assert self.empty is not None
         if order == LINE:
             side = 1 if line < self.empty else -1
             if self.lots * side < 0:  # it undoes a cell
                 self.matched += self.grid.lots * abs(self.prices[line] - self.prices[self.empty]) * self.terms.unit
             self.empty = line
-            self._fill("line", side * self.grid.lots, self.prices[line], self.terms.maker)
+            self._fill("line", side * self.grid.lots, self.prices[line] if line_price is None else line_price, self.terms.maker)
         elif order == SHIFT:  # the whole range follows; nothing is traded
             self.bottom += line - self.empty
             self.empty = line
