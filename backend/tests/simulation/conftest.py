@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.models import Bot
 from haechi.bots.schemas import StartBody
 from haechi.bots.service import Bots
+from haechi.bots.starting import Wish, begun, saved
 from haechi.core.risk import Limits
 from haechi.core.run import Market, bar_columns, funding_rows
 from haechi.core.strategies import find
@@ -56,15 +58,30 @@ class Road:
     bots: Bots
     markets: dict[str, Market]
     started: list[tuple[Bot, StartBody]] = field(default_factory=list)
+    users: int = 0
 
     async def start(self, strategy: str, symbol: str, **given: Any) -> Bot:
         """Each bot has a user of its own: the one-bot form allows one."""
-        name = f"u{len(self.started)}"
-        async with self.database.writing() as session:
-            session.add(User(id=name, email=f"{name}@example.com", password_hash="x", role="user", created_at=START, suspended_at=None))
+        name = await self._user()
         body = StartBody(strategy=strategy, symbol=symbol, **given)
         bot = await self.bots.start(name, body)
         self.started.append((bot, body))
+        return bot
+
+    async def _user(self) -> str:
+        self.users += 1
+        name = f"u{self.users}"
+        async with self.database.writing() as session:
+            session.add(User(id=name, email=f"{name}@example.com", password_hash="x", role="user", created_at=START, suspended_at=None))
+        return name
+
+    async def start_grid(self, spec: GridSpec) -> Bot:
+        """The way /grid-bot will go: the same rows, the same runner."""
+        wish = Wish(spec, GridMind(spec))
+        user_id = await self._user()
+        async with self.database.writing() as session:
+            bot = await saved(session, user_id, wish, self.clock)
+        self.bots.runners[bot.id] = await begun(bot, wish, self.bots)
         return bot
 
     async def play(self, bars: int | None = None) -> None:

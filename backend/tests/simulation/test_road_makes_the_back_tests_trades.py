@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from haechi.bots.grid_mind import GridSpec
 from haechi.bots.replay import replay
 from haechi.core.bars import Bars
+from haechi.core.grid import GridMarket, run_grid
+from haechi.core.grid_plan import GridPlan
 from haechi.core.instrument import Instrument
 from haechi.core.plan import Costs
 from haechi.core.run import Funding, Market, run
@@ -101,3 +104,36 @@ async def test_bots_on_real_minutes_trade_like_the_back_test(road, market_data: 
 async def test_plans_with_trailing_stops_and_several_targets_do_too(road, strategy: str) -> None:
     markets = {symbol: invented(symbol, *rest, n=4_000) for symbol, *rest in INVENTED[:1]}
     assert await assert_the_same(road, markets, [(strategy, {}, "BTCUSDT")]) > 5
+
+
+async def assert_the_same_grid(road, market: Market, plan: GridPlan) -> int:
+    """One grid bot through the road; its fills, its fees and its wallet against the back-test's."""
+    symbol, costs = market.instrument.symbol, Costs(slippage=Decimal("0.0001"), capital=Decimal(10_000))
+    async with road({symbol: market}) as there:
+        bot = await there.start_grid(GridSpec(plan, market.instrument, costs, market.bars.timeframe_ms))
+        mind = there.bots.runners[bot.id].mind
+        await there.play()
+        outcome = run_grid(GridMarket(market.instrument, market.bars, market.funding), plan, costs, "path")
+        wanted = [(int(fill.side == "buy"), fill.price, fill.quantity, fill.fee) for fill in outcome.fills if fill.kind != "end_of_data"]
+        booked = await there.rows("select b.side, b.price, b.quantity, e.amount from bookings b left join ledger_entries e "
+                                  "on e.booking_id = b.id and e.book = 'fees' where b.bot_id = :b and b.kind = 'fill' order by b.id", b=bot.id)
+        made = [(int(side == "buy"), Decimal(price), Decimal(quantity), Decimal(fee or 0)) for side, price, quantity, fee in booked]
+        assert made == wanted
+        assert mind.wallet == int(there.player.venue.accounts[bot.account_id].machine.state[0, 0])
+        assert replay(there.bots.folder / f"{bot.id}.jsonl").difference == ""
+        return len(made)
+
+
+@pytest.mark.parametrize("direction", ["neutral", "long", "short"])
+async def test_a_grid_makes_the_back_tests_fills(road, direction: str) -> None:
+    market = invented(*INVENTED[0])
+    low, high = market.bars.low.min(), market.bars.high.max()
+    plan = GridPlan(lower=Decimal(int(low)), upper=Decimal(int(high)), cells=20, direction=direction, quantity=Decimal("0.01"), leverage=5)
+    assert await assert_the_same_grid(road, market, plan) > 30
+
+
+async def test_a_grid_on_real_minutes_makes_the_back_tests_fills(road, market_data: Path) -> None:
+    market = real(market_data, *REAL[1], bars=int(DAYS * 1440))
+    low, high = market.bars.low.min(), market.bars.high.max()
+    plan = GridPlan(lower=Decimal(int(low)), upper=Decimal(int(high) + 1), cells=30, direction="neutral", quantity=Decimal(2), leverage=5)
+    assert await assert_the_same_grid(road, market, plan) > 20

@@ -15,7 +15,7 @@ import numpy as np
 from haechi.core.bars import Bars
 from haechi.core.instrument import Instrument
 from haechi.core.language import rules_of
-from haechi.core.layout import TRADES
+from haechi.core.layout import DAY_EQUITY, TRADES
 from haechi.core.live import LiveEngine, Wanted
 from haechi.core.plan import Costs
 from haechi.core.signals import Signals
@@ -26,7 +26,7 @@ from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
 COLUMNS = 5
 
 
-class Spec(msgspec.Struct, frozen=True):
+class Spec(msgspec.Struct, frozen=True, tag="strategy"):
     """Everything a mind is made of: the head of its journal. `costs.capital` is what it may use."""
 
     strategy: str | dict[str, Any]
@@ -98,6 +98,38 @@ class Mind:
 
     def resting(self) -> dict[str, Wanted]:
         return self.engine.resting()
+
+    # ---- what the gate and the runner ask
+
+    @property
+    def leverage(self) -> int:
+        return self.engine.plan.leverage
+
+    @property
+    def cross(self) -> bool:
+        return self.engine.plan.margin == "cross"
+
+    @property
+    def watches_price(self) -> bool:
+        return self.engine.watches_price
+
+    @property
+    def position(self) -> int:
+        """Signed lots."""
+        return self.engine.position
+
+    @property
+    def equity(self) -> int:
+        """At the last close, in 1e-8."""
+        return self.engine.equity
+
+    @property
+    def loss_today(self) -> int:
+        return max(int(self.engine.machine.state[0, DAY_EQUITY]) - self.equity, 0)
+
+    @property
+    def name(self) -> str:
+        return self.strategy.name
 
     def _bar_of(self, time_ms: int) -> int:
         return time_ms // self.spec.timeframe_ms * self.spec.timeframe_ms

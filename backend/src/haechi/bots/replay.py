@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
 from haechi.core.live import Wanted
 from haechi.errors import BadInput
@@ -32,13 +33,14 @@ def replay(path: Path) -> Replayed:
     if head is None or head["k"] != HEAD:
         raise BadInput(f"{path.name} does not begin with the head of a journal")
     try:
-        return _Replay(Mind(msgspec.convert(head["spec"], Spec))).through(rows)
+        spec = msgspec.convert(head["spec"], Spec | GridSpec)
+        return _Replay(Mind(spec) if isinstance(spec, Spec) else GridMind(spec)).through(rows)
     except msgspec.ValidationError as error:
         raise BadInput(f"{path.name}: the journal was written by another version ({error})") from None
 
 
 class _Replay:
-    def __init__(self, mind: Mind) -> None:
+    def __init__(self, mind: Mind | GridMind) -> None:
         self.mind = mind
         self.events = self.wishes = 0
         self.due: list[Wanted] = []

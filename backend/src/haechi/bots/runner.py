@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from decimal import Decimal
 
 import msgspec
 import structlog
 
+from haechi.bots.grid_mind import GridMind
 from haechi.bots.mind import Mind
-from haechi.core.layout import DAY_EQUITY, LAST_EQUITY
 from haechi.core.live import Wanted
 from haechi.core.risk import View
 from haechi.core.units import unscaled
@@ -33,7 +32,7 @@ Say = Callable[..., Awaitable[None]]
 class Runner:
     """Listener (exchanges/port.py) of one bot. `say` writes its log; `ended` is set when it has stopped, `fault` says why if it fell."""
 
-    def __init__(self, mind: Mind, journal: Journal, exchange: Exchange, clock: Clock, say: Say) -> None:
+    def __init__(self, mind: Mind | GridMind, journal: Journal, exchange: Exchange, clock: Clock, say: Say) -> None:
         self.mind, self.journal, self.exchange, self.clock, self.say = mind, journal, exchange, clock, say
         self.desk: Desk | None = None
         self.inbox: asyncio.Queue[Event | Stop] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
@@ -159,7 +158,7 @@ class Runner:
         await self.hear(Stop())
 
     async def _leave(self) -> None:
-        held = self.mind.engine.position
+        held = self.mind.position
         desk = self.the_desk
         if held == 0:
             for client_id in list(desk.resting):
@@ -181,8 +180,7 @@ class Runner:
     # ---- what the gate sees
 
     def view(self, orders_minute: int) -> View:
-        state = self.mind.engine.machine.state
-        held = self.mind.spec.instrument.quantity(abs(self.mind.engine.position))
-        return View(equity=unscaled(int(state[0, LAST_EQUITY])), position_notional=held * self.mind.market, positions=int(held > 0),
+        held = self.mind.spec.instrument.quantity(abs(self.mind.position))
+        return View(equity=unscaled(self.mind.equity), position_notional=held * self.mind.market, positions=int(held > 0),
                     age_ms=self.clock.now_ms() - self.heard_ms, orders_minute=orders_minute,
-                    loss_today=max(unscaled(int(state[0, DAY_EQUITY] - state[0, LAST_EQUITY])), Decimal(0)), halted=self.halted)
+                    loss_today=unscaled(self.mind.loss_today), halted=self.halted)

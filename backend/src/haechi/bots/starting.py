@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import RUNNING, STARTING, Bot
 from haechi.bots.runner import Runner
@@ -53,8 +54,8 @@ def warm() -> None:
 class Wish:
     """What the user asked for, checked: every fault of it was a BadInput with its sentence."""
 
-    spec: Spec
-    mind: Mind
+    spec: Spec | GridSpec
+    mind: Mind | GridMind
 
     @classmethod
     def of(cls, body: StartBody, tape: Tape) -> Wish:
@@ -86,7 +87,7 @@ async def saved(session: Session, user_id: str, wish: Wish, clock: Clock) -> Bot
     """Account, bot and the deposit of its capital, in the caller's transaction."""
     now, now_ms, spec = clock.now(), clock.now_ms(), wish.spec
     account = Account(id=new_id(now_ms), user_id=user_id, mode="paper", capital=spec.costs.capital, created_at=now)
-    bot = Bot(id=new_id(now_ms), user_id=user_id, account_id=account.id, strategy=wish.mind.strategy.name[:64],
+    bot = Bot(id=new_id(now_ms), user_id=user_id, account_id=account.id, strategy=wish.mind.name[:64],
               symbol=spec.instrument.symbol, timeframe=NAMES[spec.timeframe_ms], spec=msgspec.to_builtins(spec),
               capital=spec.costs.capital, desired=RUNNING, observed=STARTING, reason="", created_at=now, ended_at=None)
     session.add(account)
@@ -101,11 +102,11 @@ async def saved(session: Session, user_id: str, wish: Wish, clock: Clock) -> Bot
 
 async def begun(bot: Bot, wish: Wish, bots: Bots) -> Runner:
     """The runner, listening to its market. It knows the past bars and acts from the next one on."""
-    mind, plan = wish.mind, wish.mind.engine.plan
+    mind = wish.mind
     paper = bots.market.venue.open_account(bot.account_id, wish.spec.costs)
-    outcome = await paper.set_leverage(bot.symbol, plan.leverage, cross=plan.margin == "cross")
+    outcome = await paper.set_leverage(bot.symbol, mind.leverage, cross=mind.cross)
     if isinstance(outcome, Rejected):
-        raise Conflict(f"The venue refused leverage {plan.leverage}: {outcome.reason}.")
+        raise Conflict(f"The venue refused leverage {mind.leverage}: {outcome.reason}.")
     journal = Journal(bots.folder / f"{bot.id}.jsonl")
     journal.write(HEAD, engine=1, spec=wish.spec)
     for bar in await paper.bars(bot.symbol, HISTORY_BARS):
@@ -113,7 +114,7 @@ async def begun(bot: Bot, wish: Wish, bots: Bots) -> Runner:
         journal.write("learn", event=bar)
     runner = Runner(mind, journal, paper, bots.clock, partial(bots.say, bot.user_id, bot.id))
     runner.finished = partial(bots.ended, bot.user_id, bot.id, bot.account_id, runner)
-    runner.start(Desk(Owner(bot.user_id, bot.account_id, bot.id), wish.spec.instrument, plan.leverage, paper, bots.database, bots.clock,
+    runner.start(Desk(Owner(bot.user_id, bot.account_id, bot.id), wish.spec.instrument, mind.leverage, paper, bots.database, bots.clock,
                       bots.limits, runner.view, runner.refused))
-    paper.listen(runner, symbol=bot.symbol, prices=mind.engine.watches_price)
+    paper.listen(runner, symbol=bot.symbol, prices=mind.watches_price)
     return runner

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAGIC = {".parquet": b"PAR1", ".feather": b"ARROW1", ".arrow": b"ARROW1", ".ipc": b"ARROW1"}
 SUFFIXES = (*MAGIC, ".csv", ".json")
-SYNTHETIC_KEY = "haechi.synthetic"  # in the metadata of Parquet files that hold an invented market
+SYNTHETIC_LABEL = {"haechi.synthetic": "true"}  # in the metadata of Parquet files that hold an invented market
 MINUTE = 60_000
 
 
@@ -55,7 +55,7 @@ def read_funding(path: Path) -> pl.DataFrame:
 
 def is_synthetic(path: Path) -> bool:
     """True for Parquet files that say of themselves that their market is invented."""
-    return path.suffix.lower() == ".parquet" and SYNTHETIC_KEY in pl.read_parquet_metadata(path)
+    return path.suffix.lower() == ".parquet" and SYNTHETIC_LABEL.items() <= pl.read_parquet_metadata(path).items()
 
 
 def _typed(path: Path, wanted: Sequence[str]) -> pl.DataFrame:

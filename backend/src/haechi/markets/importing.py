@@ -11,15 +11,13 @@ from .checks import report
 from .files import is_synthetic, read_bars, read_funding
 from .load import symbol_of, timeframe_name
 from .shift import Shift
-from .store import FUNDING, Added, Policy, Store, merge, symbol_name, venue_name
+from .store import FUNDING, SYNTHETIC_VENUE, Added, Policy, Store, merge, symbol_name, venue_name
 from .timeframes import TIMEFRAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import polars as pl
-
-SYNTHETIC_VENUE = "synthetic"
 
 
 class Incoming(NamedTuple):

@@ -24,11 +24,11 @@ def check_rows(columns: Mapping[str, NDArray[np.float64]], where: str) -> None:
         good = (low > 0) & (h >= o) & (h >= c) & (low <= o) & (low <= c) & (h < np.inf) & (v >= 0) & (v < np.inf)
         if not good.all():
             row = start + int(np.argmin(good))
-            raise refuse(where, row, fault({name: float(columns[name][row]) for name in (*PRICES, "volume")}))
+            raise refuse(where, row, str(fault({name: float(columns[name][row]) for name in (*PRICES, "volume")})))
 
 
-def fault(bar: Mapping[str, float]) -> str:
-    """Why this bar is impossible."""
+def fault(bar: Mapping[str, float]) -> str | None:
+    """Why this bar is impossible; None when it is not."""
     for name, value in bar.items():
         if not np.isfinite(value):
             return f"{name} is {'missing or NaN' if np.isnan(value) else 'infinite'}"
@@ -41,7 +41,9 @@ def fault(bar: Mapping[str, float]) -> str:
         return f"high {bar['high']:g} is below the open or close {max(bar['open'], bar['close']):g}"
     if bar["low"] > min(bar["open"], bar["close"]):
         return f"low {bar['low']:g} is above the open or close {min(bar['open'], bar['close']):g}"
-    return f"volume is {bar['volume']:g}; it must not be negative"
+    if bar["volume"] < 0:
+        return f"volume is {bar['volume']:g}; it must not be negative"
+    return None
 
 
 def check_order(ts: NDArray[np.int64], where: str) -> None:

@@ -19,6 +19,7 @@ import polars as pl
 from haechi.errors import BadInput, Conflict, NotFound
 
 from .columns import BARS
+from .files import SYNTHETIC_LABEL
 from .load import between
 from .rows import check_order, check_rows
 from .timeframes import TIMEFRAMES, confirm, floor_to, timeframe
@@ -32,6 +33,7 @@ Policy = Literal["refuse", "replace"]
 SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,39}")
 VENUE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 FUNDING = "funding"
+SYNTHETIC_VENUE = "synthetic"  # files of invented markets live here, and say so themselves too
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ class Store:
             if added.rows_added or added.rows_replaced:
                 if path.stem != FUNDING:
                     confirm(merged["ts"].to_numpy(), TIMEFRAMES[path.stem])
-                write(merged, path)
+                write(merged, path, SYNTHETIC_LABEL if venue_name(venue) == SYNTHETIC_VENUE else None)
         return added
 
     def append(self, frame: pl.DataFrame, *, venue: str, symbol: str, timeframe_name: str) -> Added:

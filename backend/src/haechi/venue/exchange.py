@@ -97,7 +97,7 @@ class Venue:
         """All bars of one instant: every market walks its bar, then all closes are marked and told."""
         for name in list(self.accounts):
             for symbol, bar in bars.items():
-                if name in self.accounts and self.accounts[name].involved(self.market[symbol]):
+                if name in self.accounts and self._concerned(name, symbol):
                     await self._walk(self.accounts[name], self.market[symbol], bar)
         for symbol, bar in bars.items():
             self.last[symbol] = bar
@@ -107,6 +107,11 @@ class Venue:
         self.bars_played += 1
         for symbol, bar in bars.items():
             await self._tell_bar(symbol, bar)
+
+    def _concerned(self, name: str, symbol: str) -> bool:
+        """Whether this bar can do anything to the account, or somebody watches the price on it."""
+        watched = any(ear.prices and ear.symbol == symbol for ear in self.ears[name])
+        return watched or self.accounts[name].involved(self.market[symbol])
 
     async def _walk(self, account: Account, m: int, bar: TickBar) -> None:
         begin_bar(account.machine.state, m, self.bars_played)
