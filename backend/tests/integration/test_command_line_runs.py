@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from haechi import cli
+from haechi.markets.files import SYNTHETIC_LABEL
 from haechi.research import printing, writing
 
 MINUTE, START = 60_000, 1_699_999_200_000
@@ -197,3 +198,17 @@ def test_settings_that_cannot_be_used_are_told(tmp_path, monkeypatch, capsys):
     assert "JWT_SECRET" in capsys.readouterr().err
 
 
+
+
+def test_an_invented_market_is_called_so_wherever_its_result_is_shown(folder, capsys):
+    frame = pl.read_parquet("BTCUSDT_1m.parquet")
+    frame.write_parquet("MADEUSDT_1m.parquet", metadata=SYNTHETIC_LABEL)
+    try:
+        assert cli.run(["backtest", "rsi", "--data", "MADEUSDT_1m.parquet", "--json", "made.json", "--html", "made.html"]) == 0
+        assert "invented market" in capsys.readouterr().out
+        assert any("invented" in warning for warning in json.loads((folder / "made.json").read_text())["warnings"])
+        assert 'class="stamp"' in (folder / "made.html").read_text(encoding="utf-8")
+        assert cli.run(["backtest", "rsi", *DATA]) == 0
+        assert "invented" not in capsys.readouterr().out
+    finally:
+        Path("MADEUSDT_1m.parquet").unlink()

@@ -86,7 +86,7 @@ def finish(state: Array, stats: Array, plans: Array, trades: Array, ends: Array)
 
 @compiled
 def run_one(state: Array, stats: Array, plans: Array, trades: Array, bars: Array, bits: Array, atr: Array, funding: Array,
-            detail: Array, detail_at: Array, blocks: Array, signal_bars: Array, exits: bool, worth: Array, dense: bool) -> None:
+            detail: Array, detail_at: Array, blocks: Array, spans: Array, signal_bars: Array, exits: bool, worth: Array, dense: bool) -> None:
     """All bars of one market. Shapes: docs of `haechi.core.run`. worth: int64[n] gets the equity at each close, or is empty."""
     n = bars.shape[0]
     plan = plans[0]
@@ -117,7 +117,7 @@ def run_one(state: Array, stats: Array, plans: Array, trades: Array, bars: Array
                 paid += 1
         else:
             until = funding[paid, 0] if paid < funding.shape[0] else n
-            j = quiet_end(state, stats, plan, bars, blocks, bits, signal_bars, heard, exits, i, min(until, n - 1), worth)
+            j = quiet_end(state, stats, plan, bars, blocks, spans, bits, signal_bars, heard, exits, i, min(until, n - 1), worth)
         if worth.shape[0] > 0 and state[1, LOTS] == 0 and state[2, LOTS] == 0:
             worth[i:j] = state[0, LAST_EQUITY]
         i = j

@@ -16,18 +16,19 @@ from .walk import NEVER
 
 Array = Any
 BLOCK = 32
-# columns of blocks int64[ceil(n / BLOCK), 5]: range of the block, range of its closes, first bar in it that begins a UTC day
+SPAN = 480  # a third of a day of minutes: spans begin where days do
+# columns of blocks int64[ceil(n / BLOCK), 4], and of spans likewise: range of the bars, range of their closes
 HIGHEST, LOWEST, CLOSE_HIGHEST, CLOSE_LOWEST = 0, 1, 2, 3
 B_TS, B_OPEN, B_HIGH, B_LOW, B_CLOSE = 0, 1, 2, 3, 4
 
 
 @compiled
-def make_blocks(bars: Array, blocks: Array) -> None:
-    """Fill int64[ceil(n / BLOCK), 4] with the ranges of each block of bars int64[n, 5]."""
+def make_blocks(bars: Array, blocks: Array, size: int) -> None:
+    """Fill int64[ceil(n / size), 4] with the ranges of each `size` bars of int64[n, 5]."""
     n = bars.shape[0]
     for k in range(blocks.shape[0]):
         high, low, top, bottom = 0, NEVER, 0, NEVER
-        for i in range(k * BLOCK, min(n, (k + 1) * BLOCK)):
+        for i in range(k * size, min(n, (k + 1) * size)):
             high, low = max(high, bars[i, B_HIGH]), min(low, bars[i, B_LOW])
             top, bottom = max(top, bars[i, B_CLOSE]), min(bottom, bars[i, B_CLOSE])
         blocks[k, HIGHEST], blocks[k, LOWEST], blocks[k, CLOSE_HIGHEST], blocks[k, CLOSE_LOWEST] = high, low, top, bottom
@@ -130,7 +131,7 @@ def _next_heard(plan: Array, leg: Array, bits: Array, signal_bars: Array, heard:
 
 
 @compiled
-def quiet_end(state: Array, stats: Array, plan: Array, bars: Array, blocks: Array, bits: Array, signal_bars: Array,
+def quiet_end(state: Array, stats: Array, plan: Array, bars: Array, blocks: Array, spans: Array, bits: Array, signal_bars: Array,
               heard: int, exits: bool, i: int, until: int, worth: Array) -> int:
     """In a position from bar i on: mark quiet bars, return the first that must be walked (at most `until`)."""
     leg = state[1]
@@ -139,28 +140,22 @@ def quiet_end(state: Array, stats: Array, plan: Array, bars: Array, blocks: Arra
     until = min(until, _next_heard(plan, leg, bits, signal_bars, heard, exits))
     if plan[TIME_STOP] > 0:
         until = min(until, leg[ENTRY_BAR] + plan[TIME_STOP] - 1)
-    today = (state[0, DAY] + 1) * DAY_MS  # the next day's first bar is walked: it samples the day before
     mark(state, stats, state[0, LAST_EQUITY])
     below, above = band(plan, leg)
     base = state[0, WALLET] - leg[COST] * plan[UNIT]
     a_tick = leg[LOTS] * plan[UNIT]
     j = i
-    while j < until:
-        if j % BLOCK == 0 and j + BLOCK <= until and bars[j + BLOCK - 1, B_TS] < today:
-            k = j // BLOCK
-            if blocks[k, LOWEST] > below and blocks[k, HIGHEST] < above and _block(state, stats, blocks[k], base, a_tick):
-                if worth.shape[0] > 0:
-                    for q in range(j, j + BLOCK):
-                        worth[q] = base + a_tick * bars[q, B_CLOSE]
-                j += BLOCK
-                continue
-        if bars[j, B_LOW] <= below or bars[j, B_HIGH] >= above or bars[j, B_TS] >= today:
+    while j < until and bars[j, B_LOW] > below and bars[j, B_HIGH] < above:
+        day = bars[j, B_TS] // DAY_MS
+        if day != state[0, DAY]:
+            last = state[0, LAST_EQUITY] if j == i else base + a_tick * bars[j - 1, B_CLOSE]
+            sample(state, stats, last)
+            state[0, DAY], state[0, DAY_EQUITY] = day, last
+        end = until if bars[until - 1, B_TS] // DAY_MS == day else _next_day(bars, j, until, day)
+        there = _quiet_day(state, stats, bars, blocks, spans, j, end, below, above, base, a_tick, worth)
+        j = there
+        if there < end:
             break
-        now = base + a_tick * bars[j, B_CLOSE]
-        mark(state, stats, now)
-        if worth.shape[0] > 0:
-            worth[j] = now
-        j += 1
     if j > i:
         state[0, BARS_IN] += j - i
         state[0, INSTANT] += j - i
@@ -170,12 +165,65 @@ def quiet_end(state: Array, stats: Array, plan: Array, bars: Array, blocks: Arra
 
 
 @inlined
-def _block(state: Array, stats: Array, block: Array, base: int, a_tick: int) -> bool:
-    """Mark a whole quiet block at once, if no close in it can be a new deepest drawdown."""
+def _quiet_day(state: Array, stats: Array, bars: Array, blocks: Array, spans: Array, j: int, end: int, below: int, above: int, base: int,
+               a_tick: int, worth: Array) -> int:
+    """Mark quiet bars of one day from j on, at most to `end`; the first that must be walked."""
+    top, deepest = state[0, TOP], stats[MAX_DRAWDOWN]
+    limit = unworthy(top, deepest)
+    while j < end:
+        jump = 0
+        if j % BLOCK == 0 and j + BLOCK <= end:
+            jump, best = _jump(blocks, spans, j, end, below, above, base, a_tick, top, limit, deepest)
+            if best != top:
+                top = best
+                limit = unworthy(top, deepest)
+        if jump > 0:
+            if worth.shape[0] > 0:
+                for q in range(j, j + jump):
+                    worth[q] = base + a_tick * bars[q, B_CLOSE]
+            j += jump
+            continue
+        if bars[j, B_LOW] <= below or bars[j, B_HIGH] >= above:
+            break
+        now = base + a_tick * bars[j, B_CLOSE]
+        if now > top:
+            top = now
+            limit = unworthy(top, deepest)
+        elif now < limit:
+            deepest = max(deepest, drawdown(now, top))
+            limit = unworthy(top, deepest)
+        if worth.shape[0] > 0:
+            worth[j] = now
+        j += 1
+    state[0, TOP], stats[MAX_DRAWDOWN] = top, deepest
+    return j
+
+
+@inlined
+def unworthy(top: int, deepest: float) -> int:
+    """An equity from which on no drawdown from `top` can be deeper, floats and all: what is below must be divided."""
+    return int(top * (1.0 - deepest)) + 2 + (top >> 40)
+
+
+@inlined
+def _jump(blocks: Array, spans: Array, j: int, end: int, below: int, above: int, base: int, a_tick: int, top: int, limit: int,
+          deepest: float) -> tuple[int, int]:
+    """How many bars from the beginning of a block can be marked at once (a span, a block, or 0), and the highest equity after them."""
+    if j % SPAN == 0 and j + SPAN <= end:
+        found, best = _quiet(spans[j // SPAN], below, above, base, a_tick, top, limit, deepest)
+        if found:
+            return SPAN, best
+    found, best = _quiet(blocks[j // BLOCK], below, above, base, a_tick, top, limit, deepest)
+    return (BLOCK, best) if found else (0, top)
+
+
+@inlined
+def _quiet(block: Array, below: int, above: int, base: int, a_tick: int, top: int, limit: int, deepest: float) -> tuple[bool, int]:
+    """Whether nothing is met in a range of bars and no close in it can be a new deepest drawdown; the highest equity after it."""
+    if block[LOWEST] <= below or block[HIGHEST] >= above:
+        return False, top
     best = base + a_tick * (block[CLOSE_HIGHEST] if a_tick > 0 else block[CLOSE_LOWEST])
     worst = base + a_tick * (block[CLOSE_LOWEST] if a_tick > 0 else block[CLOSE_HIGHEST])
-    top = max(best, state[0, TOP])
-    if drawdown(worst, top) > stats[MAX_DRAWDOWN]:
-        return False
-    state[0, TOP] = top
-    return True
+    if best <= top:
+        return worst >= limit or drawdown(worst, top) <= deepest, top
+    return drawdown(worst, best) <= deepest, best

@@ -15,7 +15,7 @@ from .encode import encode, pack
 from .instrument import Instrument
 from .outcome import Outcome, statistics_of
 from .plan import Costs, Plan
-from .quiet import BLOCK, make_blocks
+from .quiet import BLOCK, SPAN, make_blocks
 from .signals import Signals
 from .units import UnitError, scaled
 
@@ -118,13 +118,14 @@ def bar_columns(bars: Bars) -> NDArray[np.int64]:
     return kept  # type: ignore[return-value]
 
 
-def bar_blocks(bars: Bars) -> NDArray[np.int64]:
+def bar_blocks(bars: Bars, size: int = BLOCK) -> NDArray[np.int64]:
     """The ranges of blocks of bars (quiet.py); made once for a Bars object."""
-    kept = bars._cache.get("blocks")
+    name = f"ranges of {size}"
+    kept = bars._cache.get(name)
     if kept is None:
-        kept = np.zeros((-(-len(bars) // BLOCK), 4), dtype=np.int64)
-        make_blocks(bar_columns(bars), kept)
-        bars._cache["blocks"] = kept
+        kept = np.zeros((-(-len(bars) // size), 4), dtype=np.int64)
+        make_blocks(bar_columns(bars), kept, size)
+        bars._cache[name] = kept
     return kept  # type: ignore[return-value]
 
 
@@ -182,8 +183,8 @@ def drive(machine: Machine, market: Market, plans: NDArray[np.int64], funding: N
           dense: bool, atr: NDArray[np.int64] | None = None) -> None:
     """One market through the engine; worth: int64[n] for the equity, or empty; atr: int64[n] in ticks if made already."""
     engine.run_one(machine.state, machine.stats, plans, machine.trades, bar_columns(market.bars), market.signals.bits,
-                   atr_ticks(market) if atr is None else atr, funding, detail[0], detail[1], bar_blocks(market.bars), heard[0], heard[1],
-                   worth, dense)
+                   atr_ticks(market) if atr is None else atr, funding, detail[0], detail[1], bar_blocks(market.bars),
+                   bar_blocks(market.bars, SPAN), heard[0], heard[1], worth, dense)
 
 
 def _many(machine: Machine, markets: list[Market], plans: NDArray[np.int64], dense: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from haechi.core.instrument import Instrument
 from haechi.errors import BadInput
 from haechi.markets.load import load_funding
 from haechi.research import inputs
+from haechi.research.invented import noted
 from haechi.research.numbers import positive
 from haechi.research.result import Result
 from haechi.research.task import Task
@@ -32,7 +33,7 @@ def bars(path: str | Path, *, symbol: str | None = None, timeframe: str | None =
 
     found = as_timeframe(Path(path), symbol=symbol, timeframe=timeframe, tick=positive(tick, "tick"), start=start, end=end)
     inputs.check_tick(found)
-    return found
+    return noted(found, Path(path))
 
 
 def funding(path: str | Path) -> Funding:

@@ -16,6 +16,7 @@ from haechi.markets.load import load_funding, to_bars
 from haechi.markets.store import FUNDING, Store, check, symbol_name
 from haechi.markets.timeframes import TIMEFRAMES, timeframe
 from haechi.markets.venues import the_venue
+from haechi.research.invented import noted
 
 BARS_MAX = 3_000_000  # five years of minutes
 
@@ -42,7 +43,7 @@ def stored(data: dict[str, Any], tick: Decimal, store: Store) -> tuple[Bars, Fun
         raise BadInput(f"{len(frame)} candles are more than the {BARS_MAX} one back-test may have; choose a shorter time")
     if not len(frame):
         raise NotFound(f"the store has no {name} candles of {symbol} at {venue} in that time")
-    bars = to_bars(frame, symbol=symbol, timeframe_ms=TIMEFRAMES[name], tick=tick)
+    bars = noted(to_bars(frame, symbol=symbol, timeframe_ms=TIMEFRAMES[name], tick=tick), store.path(venue, symbol, name))
     return bars, load_funding(store.path(venue, symbol, FUNDING)) if store.has(venue, symbol, FUNDING) else None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from haechi.core.instrument import TIERS_DEFAULT
+from haechi.research.invented import is_invented
 from haechi.research.words import Remark
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def _of_the_strategy(result: Result) -> Iterator[Remark]:
 
 def _of_the_data(market: Market) -> Iterator[Remark]:
     bars = market.bars
+    if is_invented(bars):
+        yield Remark("invented", {"symbol": bars.symbol})
     if bars.off_grid:
         yield Remark("off_grid", {"bars": bars.off_grid, "all": len(bars), "symbol": bars.symbol, "tick": f"{bars.tick:f}"})
     steps = np.diff(bars.ts)

@@ -126,9 +126,10 @@ class Result:
 
     def html(self, path: str | Path | None = None) -> str:
         """The report, one page that loads nothing from elsewhere; also written to `path` if one is given."""
+        from haechi.research.invented import is_invented
         from haechi.research.report import report
 
-        text = report(self)
+        text = report(self, synthetic=any(is_invented(market.bars) for market in self.outcome.markets))
         if path is not None:
             from haechi.research.writing import write_whole
 

@@ -6,6 +6,7 @@ import msgspec
 
 REMARKS: dict[str, dict[str, str]] = {
     "en": {
+        "invented": "{symbol} is an invented market (synthetic): the result says nothing about a real one.",
         "off_grid": "{bars} of {all} bars of {symbol} were off the tick grid and were rounded to tick {tick}.",
         "gaps": "{symbol}: {missing} bars are missing in {gaps} gaps; a gap stays a gap.",
         "no_funding": "No funding was given for {symbol}: what a perpetual pays or gets every few hours is not in the result.",
@@ -22,6 +23,7 @@ REMARKS: dict[str, dict[str, str]] = {
         "liquidations": "{count} positions were liquidated.",
     },
     "ko": {
+        "invented": "{symbol} 자료는 만들어 낸 가상 시장(synthetic)이므로 실제 시장에 대해 아무것도 말해 주지 않습니다.",
         "off_grid": "{symbol} 봉 {all}개 중 {bars}개의 가격이 호가 단위 {tick}에 맞지 않아 반올림했습니다.",
         "gaps": "{symbol}: {gaps}곳에서 봉 {missing}개가 빠져 있으며, 빈 구간은 채우지 않습니다.",
         "no_funding": "{symbol}의 펀딩비 자료가 없어 무기한 선물의 펀딩 손익은 결과에 들어 있지 않습니다.",

@@ -19,8 +19,9 @@ MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 def request(**changed):
     """As the router hands it over: checked, then plain JSON. The market goes up and down in waves."""
     closes = [30_000 + 900 * (1 - abs(place % 80 - 40) / 20) + (place * 37 % 101) for place in range(900)]
-    bars = [{"time": (MIDNIGHT + timedelta(hours=place)).isoformat(), "open": opened, "high": max(opened, close) + 3, "low": min(opened, close) - 3,
-             "close": close, "volume": 5} for place, (opened, close) in enumerate(zip([closes[0], *closes[:-1]], closes, strict=True))]
+    bars = [{"time": (MIDNIGHT + timedelta(hours=place)).isoformat(), "open": opened, "high": max(opened, close) + 3,
+             "low": min(opened, close) - 3, "close": close, "volume": 5}
+            for place, (opened, close) in enumerate(zip([closes[0], *closes[:-1]], closes, strict=True))]
     data = {"symbol": "btcusdt", "timeframe": "1h", "bars": bars}
     return BacktestBody(**{"strategy": "rsi", "params": {"period": 7}, "data": data, "tick": "0.1", "lot": "0.001"} | changed).model_dump(
         mode="json", by_alias=True)
@@ -37,7 +38,7 @@ def test_a_job_gives_figures_as_text_and_leaves_trades_equity_and_report(tmp_pat
     assert equity[0] == {"time": "2026-01-01T00:00:00Z", "equity": "10000.00000000"}
     assert trades[0]["entry_time"].endswith("Z")
     assert page.startswith("<!doctype html>") and "BTCUSDT" in page
-    assert shares == sorted(shares) and 0 < shares[0] and shares[-1] < 1
+    assert shares == sorted(shares) and min(shares) > 0 and max(shares) < 1
     assert json.loads(json.dumps(figures)) == figures
 
 
