@@ -6,6 +6,7 @@ Money is a whole number of 1e-8 quote units, rates (fees, percents, shares) are 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 SCALE = 100_000_000
 INT64_MAX = 2**63 - 1
@@ -28,6 +29,7 @@ def exact(value: str | int | Decimal) -> Decimal:
     return number
 
 
+@lru_cache(maxsize=4096, typed=True)  # a sweep asks for the same few figures thousands of times
 def scaled(value: str | int | Decimal, *, what: str = "amount") -> int:
     """A Decimal in 1e-8 units, rounded half up; refuses what int64 cannot hold."""
     units = int((exact(value) * SCALE).quantize(Decimal(1), rounding=ROUND_HALF_UP))

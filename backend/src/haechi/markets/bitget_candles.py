@@ -12,7 +12,7 @@ import aiohttp
 from haechi.errors import BadInput
 
 from .patience import Busy, Patience
-from .timeframes import DAY, NAMES, TIMEFRAMES
+from .timeframes import DAY, HOUR, NAMES, TIMEFRAMES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,10 +27,10 @@ SPAN_MAX = 90 * DAY
 REQUESTS_PER_SECOND = 10  # half of what one address may send
 ANSWER_SECONDS_MAX = 30
 # Without "utc" the bars from 6h on are counted from midnight in UTC+8.
-GRANULARITIES = {name: name if name.endswith("m") else name.upper() if TIMEFRAMES[name] < 6 * 3_600_000 else f"{name.upper()}utc"
-                 for name in TIMEFRAMES}
-UNAVAILABLE = {"429": "too many requests", "40015": "system abnormal", "40200": "server upgrade", "40725": "service error", "45001": "unknown error",
-               "40908": "concurrent operation", "40910": "timed out", "70228": "too frequent"}
+GRANULARITIES = {name: name if length < HOUR else name.upper() if length < 6 * HOUR else f"{name.upper()}utc"
+                 for name, length in TIMEFRAMES.items()}
+UNAVAILABLE = {"429": "too many requests", "40015": "system abnormal", "40200": "server upgrade", "40725": "service error",
+               "40908": "concurrent operation", "40910": "timed out", "45001": "unknown error", "70228": "too frequent"}
 
 
 class Bitget:

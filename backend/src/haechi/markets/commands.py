@@ -46,7 +46,7 @@ def open_store(given: Path | None) -> Store:
 
 
 @app.command("import")
-def import_command(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one symbol and timeframe.")],  # noqa: PLR0913
+def import_command(files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files of one symbol and timeframe.")],  # noqa: PLR0913
                    venue: Venue, symbol: Symbol = None, timeframe: Timeframe = None,
                    funding: Annotated[bool, typer.Option("--funding", help="The files hold funding rates.")] = False,
                    replace: Replace = False, trusted: Trusted = None,
@@ -72,7 +72,7 @@ def import_command(files: Annotated[list[Path], typer.Argument(metavar="FILE..."
     print(f"{incoming.symbol} {incoming.timeframe} at {venue.lower()}: {added.rows_added:,} rows added, {added.rows_replaced:,} replaced, "
           f"{added.rows_same:,} were there already; {added.rows_after:,} in all")
     if not funding:
-        print(f"time shift: {shift.sentence if shift else 'not looked for, there are no other bars to compare with (--trusted names some)'}")
+        print(f"time shift: {shift.sentence if shift else 'not looked for, there are no bars to compare with (--trusted names some)'}")
 
 
 def told(files: list[Path], advance: Advance) -> Iterator[Path]:
@@ -158,12 +158,12 @@ def resample(file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=
 
 
 @app.command()
-def download(symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTCUSDT.")],  # noqa: PLR0913
+def download(symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL", help="Such as BTCUSDT.")],  # noqa: PLR0913
              start: Annotated[str, typer.Option("--from", metavar="TIME", help="First bar, ISO text or ms, UTC.")],
              end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Bars open before this; default: now.")] = None,
              timeframe: Annotated[str, typer.Option("--timeframe", metavar="TF", help="Of the bars.")] = "1m",
              exchange: Annotated[str, typer.Option("--exchange", metavar="E", help="bitget, or one of ccxt (an extra).")] = "bitget",
-             address: Annotated[str | None, typer.Option("--address", metavar="URL", help="Of Bitget's API or what speaks like it.")] = None,
+             address: Annotated[str | None, typer.Option("--address", metavar="URL", help="Of what speaks like Bitget's API.")] = None,
              replace: Replace = False, root: Root = None) -> None:
     """Fetch finished bars from an exchange's public API into the store. What is stored already is not asked for again.
 
@@ -186,7 +186,8 @@ def sample(out: Annotated[Path, typer.Argument(metavar="FILE.parquet", help="To 
            timeframe: Annotated[str, typer.Option("--timeframe", metavar="TF", help="Of the bars.")] = "1m",
            start: Annotated[str, typer.Option("--from", metavar="TIME", help="First bar, UTC.")] = "2024-01-01",
            price: Annotated[str, typer.Option("--price", metavar="PRICE", help="Of the first bar.")] = "60000",
-           tick: Annotated[str, typer.Option("--tick", metavar="PRICE", help="Step of the prices.")] = "0.1", replace: Replace = False) -> None:
+           tick: Annotated[str, typer.Option("--tick", metavar="PRICE", help="Step of the prices.")] = "0.1",
+           replace: Replace = False) -> None:
     """Write an invented market, labelled synthetic, to try things with. It says nothing about any real one.
 
     \b

@@ -140,8 +140,8 @@ async def page(source: Source, wanted: Wanted, start: int, end: int) -> list[Row
         answer = await source.candles(wanted.symbol, wanted.length_ms, at, until)
         for row in checked(answer, wanted, source.name):
             if start <= row[0] < end and found.setdefault(row[0], row) != row:
-                raise BadInput(f"{source.name} gives two different bars of {wanted.symbol} {wanted.timeframe} at {iso(row[0])}: {row[1:]} and "
-                               f"{found[row[0]][1:]}; try again later")
+                raise BadInput(f"{source.name} gives two different bars of {wanted.symbol} {wanted.timeframe} at {iso(row[0])}: "
+                               f"{found[row[0]][1:]} and {row[1:]}; try again later")
         if len(found) == before:
             break
         lacking = [ts for ts in range(start, end, wanted.length_ms) if ts not in found]

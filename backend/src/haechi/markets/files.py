@@ -99,7 +99,7 @@ def _suffix(path: Path) -> str:
 
 
 def _ipc(path: Path, _wanted: Sequence[str]) -> pl.DataFrame:
-    return pl.read_ipc(path, memory_map=False)
+    return pl.read_ipc(path)
 
 
 def _csv(path: Path, wanted: Sequence[str]) -> pl.DataFrame:

@@ -38,7 +38,8 @@ def read_incoming(paths: Iterable[Path], *, symbol: str | None = None, timeframe
             found, first = one, path.name
             continue
         if (one.symbol, one.timeframe) != (found.symbol, found.timeframe):
-            raise BadInput(f"{path.name} holds {one.symbol} {one.timeframe}, but {first} {found.symbol} {found.timeframe}; import them one by one")
+            raise BadInput(f"{path.name} holds {one.symbol} {one.timeframe}, but {first} {found.symbol} {found.timeframe}; "
+                           f"import them one by one")
         found = found._replace(frame=_joined(found.frame, one.frame, path.name))
     if found is None:
         raise BadInput("name at least one file to import")

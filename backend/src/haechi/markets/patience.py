@@ -45,7 +45,8 @@ class Patience:
                 reason = busy.reason
                 if number < TRIES_MAX - 1:
                     await self._sleep(min(WAIT_MAX_SECONDS, max(busy.wait, WAIT_FIRST_SECONDS * 2**number)))
-        raise Unreachable(f"{whom} gave no useful answer in {TRIES_MAX} tries, at last: {reason}; what has come is stored, run it again to go on")
+        raise Unreachable(f"{whom} gave no useful answer in {TRIES_MAX} tries, at last: {reason}; "
+                          f"what has come is stored, run it again to go on")
 
     async def _turn(self) -> None:
         now = self._now()

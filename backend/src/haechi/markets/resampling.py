@@ -36,7 +36,8 @@ def resample_file(source: Path, target: str, out: Path, *, partial: bool = False
     return Made(out, timeframe(target), len(made.frame), made.incomplete)
 
 
-def resample_stored(store: Store, venue: str, symbol: str, source: str, target: str, *, partial: bool = False, replace: bool = False) -> Made:  # noqa: PLR0913
+def resample_stored(store: Store, venue: str, symbol: str, source: str, target: str, *, partial: bool = False,
+                    replace: bool = False) -> Made:  # noqa: PLR0913
     """Stored bars of `source` -> stored bars of `target`, merged into those that are there. Raises BadInput and NotFound."""
     made = _made(store.read(venue, symbol, source), milliseconds(source), target, partial, symbol)
     store.add(made.frame, venue=venue, symbol=symbol, timeframe_name=target, policy="replace" if replace else "refuse")

@@ -105,7 +105,8 @@ class Store:
             try:
                 merged, added = merge(old, frame, policy)
             except BadInput as error:
-                raise BadInput(f"{symbol_name(symbol)} {path.stem}: {error.message}; use --replace to let the new ones take their place") from None
+                raise BadInput(f"{symbol_name(symbol)} {path.stem}: {error.message}; "
+                               f"use --replace to let the new ones take their place") from None
             if added.rows_added or added.rows_replaced:
                 if path.stem != FUNDING:
                     confirm(merged["ts"].to_numpy(), TIMEFRAMES[path.stem])
@@ -118,13 +119,9 @@ class Store:
         if path.is_file() and len(frame):
             last = int(_read(path)["ts"][-1])
             if int(frame["ts"][0]) <= last:
-                raise BadInput(f"{symbol_name(symbol)} {path.stem} already reaches {iso(last)}; the new bars begin at {iso(int(frame['ts'][0]))}")
+                raise BadInput(f"{symbol_name(symbol)} {path.stem} already reaches {iso(last)}; "
+                               f"the new bars begin at {iso(int(frame['ts'][0]))}")
         return self.add(frame, venue=venue, symbol=symbol, timeframe_name=timeframe_name)
-
-    def list(self) -> list[Entry]:
-        """All files, by venue, symbol and length of timeframe."""
-        return sorted((_entry(path) for path in self._files()),
-                      key=lambda entry: (entry.venue, entry.symbol, TIMEFRAMES.get(entry.timeframe, 0)))
 
     def _files(self) -> list[Path]:
         return [path for path in sorted(self.root.glob("*/*/*.parquet"))
@@ -132,6 +129,11 @@ class Store:
 
     def _names(self) -> list[str]:
         return [f"{path.parent.name} {path.stem} ({path.parent.parent.name})" for path in self._files()][:10]
+
+    def list(self) -> list[Entry]:
+        """All files, by venue, symbol and length of timeframe."""
+        return sorted((_entry(path) for path in self._files()),
+                      key=lambda entry: (entry.venue, entry.symbol, TIMEFRAMES.get(entry.timeframe, 0)))
 
 
 def check(frame: pl.DataFrame, name: str) -> None:

@@ -17,7 +17,7 @@ from .nodes import Indicator, Output, Term
 from .operations import PLAIN, SERIES, WINDOWED
 from .rules import Rules, rules_of
 
-CACHE_BYTES = 256 * 1024 * 1024
+CACHE_BYTES = 48 * 1024 * 1024  # a dozen columns of a year of minutes; more only makes the memory cold
 BITS = {"enter_long": ENTER_LONG, "enter_short": ENTER_SHORT, "exit_long": EXIT_LONG, "exit_short": EXIT_SHORT}
 HOUR_MS = 3_600_000
 Key = Term | Indicator
