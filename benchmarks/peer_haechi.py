@@ -18,11 +18,10 @@ from haechi.core.grid import GridMarket, run_grid
 from haechi.core.grid_plan import GridPlan
 from haechi.core.instrument import Instrument
 from haechi.core.plan import Costs, Plan, Target
-from haechi.core.run import Machine, bar_columns
+from haechi.core.run import Machine, Market, bar_columns
 from haechi.core.signals import Signals
 from haechi.core.strategies import find
 from haechi.core.sweep import sweep as core_sweep
-from haechi.core.run import Market
 
 TICK, FEE = Decimal("0.1"), Decimal("0.0006")
 COSTS = Costs(slippage=Decimal("0.0001"), capital=Decimal(10_000))
@@ -69,8 +68,7 @@ def core_only(periods: list[int], stops: list[str]) -> dict[str, Any]:
     plans = [Plan(leverage=3, stop_loss=Decimal(stop) / 100, targets=(Target(Decimal("0.04")),), on_opposite="ignore") for stop in stops]
     with worker.timed() as took:
         over = find("rsi").over(YEAR)
-        heard = ((over.signals({"period": period}), plan) for period in periods for plan in [None])
-        jobs = ((signals, plan) for signals, _ in heard for plan in plans)
+        jobs = ((signals, plan) for signals in (over.signals({"period": period}) for period in periods) for plan in plans)
         blank = Signals(np.zeros(len(YEAR), dtype=np.uint8))
         found = list(core_sweep(Market(INSTRUMENT, YEAR, blank), jobs, COSTS))
     return {"combinations": len(found), "trades": sum(one.trades for one in found),
@@ -95,7 +93,7 @@ def grid(lower: int, upper: int, lines: int, dense: bool = False) -> dict[str, A
     contract = Instrument("BTCUSDT", tick=TICK, maker=Decimal("0.0002"), taker=FEE)
     with worker.timed() as took:
         found = run_grid(GridMarket(contract, YEAR), plan, Costs(slippage=Decimal("0.0001"), capital=Decimal(1_000_000)), dense=dense)
-    return {"trades": len(found.table), "equity": float(found.final_equity), **took}
+    return {"trades": len(found.table), "equity": found.final_equity / 1e8, **took}
 
 
 def parquet(path: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from haechi.core.units import INT64_MAX
 from haechi.errors import BadInput
 
 from .times import refuse
@@ -78,13 +79,12 @@ def from_values(name: str, values: list[object], where: str) -> pl.Series:
     for row, value in enumerate(values):
         if isinstance(value, bool | list | dict):
             raise refuse(where, row, f"{name} is {value!r}, which is neither a number nor text")
+        if isinstance(value, int) and not -INT64_MAX <= value <= INT64_MAX:
+            raise refuse(where, row, f"{name} is {value}, which is too large")
     if any(isinstance(value, str) for value in values):
         return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
     whole = all(isinstance(value, int) for value in values)
-    try:
-        return pl.Series(name, values, dtype=pl.Int64 if whole else pl.Float64, strict=False)
-    except (OverflowError, pl.exceptions.PolarsError):
-        raise BadInput(f"{where}: column {name!r} holds a number that is too large") from None
+    return pl.Series(name, values, dtype=pl.Int64 if whole else pl.Float64, strict=False)
 
 
 def agreeing(columns: list[NDArray[np.generic]], names: list[str], where: str) -> NDArray[np.generic]:

@@ -11,7 +11,7 @@ from .checks import report
 from .files import is_synthetic, read_bars, read_funding
 from .load import symbol_of, timeframe_name
 from .shift import Shift
-from .store import FUNDING, SYNTHETIC_VENUE, Added, Policy, Store, merge, symbol_name, venue_name
+from .store import FUNDING, SYNTHETIC_VENUE, Added, Policy, Store, check_grid, merge, symbol_name, venue_name
 from .timeframes import TIMEFRAMES
 
 if TYPE_CHECKING:
@@ -48,7 +48,12 @@ def read_incoming(paths: Iterable[Path], *, symbol: str | None = None, timeframe
 
 def _bars(path: Path, symbol: str | None, timeframe: str | None) -> Incoming:
     frame = read_bars(path)
-    return Incoming(symbol_name(symbol or symbol_of(path)), timeframe_name(frame["ts"].to_numpy(), timeframe, path.name), frame)
+    name = timeframe_name(frame["ts"].to_numpy(), timeframe, path.name)
+    try:
+        check_grid(int(frame["ts"][0]), name)
+    except BadInput as error:
+        raise BadInput(f"{path.name}: {error.message}") from None
+    return Incoming(symbol_name(symbol or symbol_of(path)), name, frame)
 
 
 def _funding(path: Path, symbol: str | None) -> Incoming:

@@ -146,9 +146,13 @@ def check(frame: pl.DataFrame, name: str) -> None:
         return
     check_rows({column: frame[column].to_numpy() for column in BARS[1:]}, "new rows")
     confirm(ts, TIMEFRAMES[name])
-    if floor_to(int(ts[0]), TIMEFRAMES[name]) != int(ts[0]):
-        raise BadInput(f"row 1 opens at {iso(int(ts[0]))}, which is not on the UTC grid of {name}; "
-                       f"the times may be local or those of the close")
+    check_grid(int(ts[0]), name)
+
+
+def check_grid(first: int, name: str) -> None:
+    """Raises BadInput when bars that begin here do not open where bars of this timeframe do."""
+    if floor_to(first, TIMEFRAMES[name]) != first:
+        raise BadInput(f"row 1 opens at {iso(first)}, which is not on the UTC grid of {name}; the times may be local or those of the close")
 
 
 def merge(old: pl.DataFrame, new: pl.DataFrame, policy: Policy) -> tuple[pl.DataFrame, Added]:

@@ -119,7 +119,8 @@ class _Checker:
             return None
         values, count = self.arguments(node, function), len(function.takes)
         if values is None:
-            self.fault(node, f"{node.text} takes {function.signature(node.text)}, found {len(node.args)} arguments")
+            given = f"{len(node.args)} argument{'' if len(node.args) == 1 else 's'}"
+            self.fault(node, f"{node.text} takes {function.signature(node.text)}, found {given}")
             return function.gives
         for arg, takes in zip(values, (*function.takes, *[NUMBER] * (len(values) - count)), strict=True):
             self.expect(arg, takes, node.text)

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ..plan import Plan
 from . import planning, semantics
-from .errors import LanguageError
+from .errors import LanguageError, Problem, shown
 from .fields import PlanFields, Shape, Tags
 from .parameters import Parameter, chosen
 from .problems import problems
@@ -57,6 +57,8 @@ class Document(PlanFields):
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Document:
         """Plain data, as from JSON. Raises LanguageError with all faults."""
+        if not isinstance(data, Mapping):
+            raise LanguageError([Problem("", f"a document is a mapping of fields, found {shown(data)}")])
         try:
             return cls.model_validate(dict(data))
         except ValidationError as error:

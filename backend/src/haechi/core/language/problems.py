@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -58,11 +58,15 @@ def fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
 
 def model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel] | None:
     here: type[BaseModel] | None = model
+    keyed = False  # the next part is a key of a mapping, any word
     for part in path:
         if here is None:
             return None
-        if part in here.model_fields:
-            here = _inner(here.model_fields[part].annotation)
+        if keyed:
+            keyed = False
+        elif part in here.model_fields:
+            annotation = here.model_fields[part].annotation
+            here, keyed = _inner(annotation), get_origin(annotation) is dict
         elif not part.isdigit():
             return None
     return here

@@ -30,11 +30,11 @@ TEXTS = [
     ("", "the text is empty"), ("- a\n- b", "a document is a mapping of fields"), ("just words", "a document is a mapping of fields"),
     ("name: [", "not valid YAML at line 1"), ("name: 'a", "not valid YAML at line 1"), ("a: 1\na: 2", "line 2: 'a' is written twice"),
     ('{"a": 1, "a": 2}', "'a' is written twice"), ('{"a": }', "not valid JSON at line 1, column 7"), ('{"a": NaN}', "NaN is not a number"),
-    ('{"a": 1e99999999999999999999}', "too large"), ("{" * 20, "nested more than 12 deep" if False else "not valid JSON"),
+    ('{"a": 1e99999999999999999999}', "too large"), ("{" * 20, "not valid JSON"),
     ("a: " + "[" * 20 + "]" * 20, "nested more than 12 deep"), ("a: &x 1\nb: *x", "anchors and aliases"),
     ("a: !!python/object:os.system x", "tags (tag:yaml.org,2002:python/object:os.system) are not allowed"),
     ("a: 1\n---\nb: 2", "more than one document"), ("? [a]\n: b", "a field's name must be a word"),
-    ("a: \x07", "unreadable character" if False else "not valid YAML"), ("x" * 70_000, "has 70000 characters; at most 65536 are allowed"),
+    ("a: \x07", "not valid YAML"), ("x" * 70_000, "has 70000 characters; at most 65536 are allowed"),
 ]
 
 
@@ -123,13 +123,13 @@ def test_a_bad_field_is_named_with_its_place(changed: dict[str, str | None], pat
 RULES = [
     ("crosses_abov(r, $low)", 1, "unknown function 'crosses_abov'; did you mean 'crosses_above'?"),
     ("crosses_above(rr, $low)", 15, "unknown name 'rr'"), ("clse > 1", 1, "unknown name 'clse'; did you mean 'close'?"),
-    ("r < $lw", 5, "unknown parameter '$lw'; did you mean 'low'?"), ("r < low and r < period", 15, "a parameter is written '$period'"),
+    ("r < $lw", 5, "unknown parameter '$lw'; did you mean 'low'?"), ("r < low and r < period", 17, "a parameter is written '$period'"),
     ("m > 0", 1, "'m' has several values; write one of m.macd, m.signal, m.histogram"), ("m.sgnal > 0", 1, "did you mean 'signal'?"),
     ("r.k > 0", 1, "'r' has one value"), ("close.x > 0", 1, "'close' is one value"), ("hl2 > 1", 1, "is a source of indicators"),
     ("close", 1, "a rule needs a condition here, found a number; compare it with something, such as > 0"),
     ("close and open > 1", 1, "'and' needs a condition here, found a number"), ("(close > 1) + 1 > 1", 1, "'+' needs a number here, found a condition"),
     ("not close", 5, "'not' needs a condition"), ("mean(close > 1, 3) > 0", 6, "mean needs a number here, found a condition"),
-    ("all(close, 3)", 5, "all needs a condition here"), ("mean(close) > 0", 1, "mean takes mean(x, n), found 1 arguments"),
+    ("all(close, 3)", 5, "all needs a condition here"), ("mean(close) > 0", 1, "mean takes mean(x, n), found 1 argument"),
     ("min(close) > 0", 1, "min takes min(x, y, ...), found 1"), ("mean > 1", 1, "'mean' is a function; write mean(x, n)"),
     ("change(close, 1, 2) > 0", 1, "change takes change(x, n=1), found 3"), ("mean(close, 5001) > 0", 13, "from 1 to 5000, found 5001"),
     ("mean(close, $low + 1) > 0", 13, "not an expression"), ("a < b < c", 7, "comparisons cannot be chained"),
