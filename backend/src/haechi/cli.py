@@ -63,8 +63,18 @@ def serve(host: Annotated[str | None, typer.Option(help="Address to listen on; d
     problem = address_problem(settings.host, settings.port)
     if problem is not None:
         raise typer.Exit(said(problem, 2))
+    prepare()
     print(f"haechi {haechi.__version__} on http://{settings.host}:{settings.port}  (Ctrl-C stops it)", flush=True)
     run(settings)
+
+
+def prepare() -> None:
+    """Compile what a bot runs through before anybody can ask for one: a request should not wait for it."""
+    from haechi.bots.starting import warm
+    from haechi.research.compiling import announce_compile
+
+    announce_compile("decide.decide")
+    warm()
 
 
 @app.command()

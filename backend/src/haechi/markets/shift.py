@@ -55,14 +55,12 @@ def compare(new: Series, trusted: Series) -> Shift:
     if isinstance(findings, str):
         return _unknown(findings)
     best = max(findings, key=lambda finding: finding.correlation)
-    doubt = _doubt(best, findings)
-    if doubt:
-        return _unknown(doubt, best, findings)
     parts = _parts(stretches, trusted)
-    if len(parts) > 1:
+    if len(parts) > 1:  # asked first: two halves with two lags fit about equally well as a whole
         listed = "; ".join(f"{hours(part.lag)} from {iso(first)}" for first, part in parts)
         return _shift("varies", f"the shift changes over time ({listed}): local time with daylight saving?", best, findings)
-    return _judged(best, findings)
+    doubt = _doubt(best, findings)
+    return _unknown(doubt, best, findings) if doubt else _judged(best, findings)
 
 
 def _judged(best: _Lag, findings: list[_Lag]) -> Shift:

@@ -27,7 +27,7 @@ def load_quickly() -> None:
 
 
 def announce_compile(function: str, say: Callable[[str], None] | None = None) -> bool:
-    """function: the entry of the engine that is about to be called. True where its machine code is not kept yet."""
+    """function: what of core is about to be called, as `run_one` (of engine) or `decide.decide`. True where no machine code is kept yet."""
     if os.environ.get("NUMBA_DISABLE_JIT", "0") == "1" or compiled_before(function):
         load_quickly()
         return False
@@ -36,8 +36,9 @@ def announce_compile(function: str, say: Callable[[str], None] | None = None) ->
 
 
 def compiled_before(function: str) -> bool:
-    """Whether the cache has machine code of `engine.<function>` for these sources."""
-    return any(cache_folder().glob(f"**/engine.{function}-*.nbc"))
+    """Whether the cache has machine code of the function for these sources."""
+    name = function if "." in function else f"engine.{function}"
+    return any(cache_folder().glob(f"**/{name}-*.nbc"))
 
 
 def cache_folder() -> Path:

@@ -44,11 +44,13 @@ def supertrend(middle: Array, close: Array, band: Array, line: Array, direction:
 
 @compiled
 def day_vwap(day: NDArray[np.int64], price: Array, volume: Array, out: Array) -> None:
-    """Σ price × volume / Σ volume since the day's first bar given; undefined while no volume was traded."""
+    """Σ price × volume / Σ volume since the day's first bar given; undefined while no volume was traded and where the price is."""
     paid = traded = 0.0
     for i in range(len(price)):
         if i == 0 or day[i] != day[i - 1]:
             paid = traded = 0.0
+        if np.isnan(price[i]):
+            continue
         paid += price[i] * volume[i]
         traded += volume[i]
         if traded > 0.0:

@@ -9,7 +9,8 @@ import talib
 from numpy.typing import NDArray
 
 from ..bars import Bars
-from . import loops, windows
+from . import loops, standard, windows
+from .holes import over_defined
 from .registry import hull_smoothing
 from .standard import Function
 
@@ -23,7 +24,7 @@ def _donchian(bars: Bars, x: Array | None, a: Mapping[str, float]) -> tuple[Arra
 
 
 def _keltner(bars: Bars, x: Array, a: Mapping[str, float]) -> tuple[Array, ...]:
-    middle = talib.EMA(x, timeperiod=int(a["period"]))
+    middle = over_defined(standard.FUNCTIONS["ema"], bars, x, {"period": a["period"]})[0]
     band = a["multiplier"] * talib.ATR(bars.high, bars.low, bars.close, timeperiod=int(a["atr_period"]))
     return middle + band, middle, middle - band
 
@@ -66,3 +67,4 @@ FUNCTIONS: dict[str, Function] = {
     "donchian": _donchian, "keltner": _keltner, "supertrend": _supertrend, "ichimoku": _ichimoku, "vwap": _vwap,
     "hull": _hull,
 }
+MINDS_HOLES = frozenset({"keltner", "vwap"})  # these read the bars beside their source

@@ -176,13 +176,16 @@ def _ichimoku_lookback(args: Args, output: str) -> float:
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _table()}
 
 
-def calculate(name: str, bars: Bars, source: Array | None, args: Args) -> tuple[Array, ...]:
-    """The outputs of a kind in the order of `Kind.outputs`, each as long as the bars."""
+def calculate(name: str, bars: Bars, source: Array | None, args: Args, *, holes: bool = True) -> tuple[Array, ...]:
+    """The outputs of a kind in the order of `Kind.outputs`, each as long as the bars. `holes` False: the source has none (a price)."""
     from . import own, standard  # TA-Lib and Numba load only when something is computed
+    from .holes import over_defined
 
     if not len(bars):
         import numpy as np
 
         return tuple(np.empty(0) for _ in KINDS[name].outputs)
     function = standard.FUNCTIONS.get(name) or own.FUNCTIONS[name]
-    return function(bars, source, args)
+    if source is None or not holes or name in own.MINDS_HOLES:
+        return function(bars, source, args)
+    return over_defined(function, bars, source, args)

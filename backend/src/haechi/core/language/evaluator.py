@@ -76,7 +76,7 @@ class Evaluator:
         found = self._cache.get(one)
         if found is None:
             source = self.output(one.source) if isinstance(one.source, Output) else self._price(one.source) if one.source else None
-            found = calculate(one.kind, self.bars, source, dict(one.args))
+            found = calculate(one.kind, self.bars, source, dict(one.args), holes=isinstance(one.source, Output))
             self._cache.put(one, found)
         return found
 
