@@ -54,7 +54,8 @@ def test_a_line_cut_off_by_a_crash_is_left_out(journal: Path) -> None:
 
 @pytest.mark.parametrize(("change", "said"), [
     (lambda text: text.replace('"k":"bar"', "k bar", 1), "is not a line of a journal"), (lambda text: "", "does not begin with the head"),
-    (lambda text: text.split("\n", 1)[1], "does not begin with the head"), (lambda text: text.replace('"timeframe_ms"', '"t"'), "another version"),
+    (lambda text: text.split("\n", 1)[1], "does not begin with the head"),
+    (lambda text: text.replace('"timeframe_ms"', '"t"'), "another version"),
     (lambda text: text.replace('"k":"wish"', '"k":"hope"', 1), "no line of kind 'hope'")])
 def test_what_is_no_journal_is_refused(journal: Path, change, said: str) -> None:
     journal.write_text(change(journal.read_text()))

@@ -116,7 +116,8 @@ async def assert_the_same_grid(road, market: Market, plan: GridPlan) -> int:
         outcome = run_grid(GridMarket(market.instrument, market.bars, market.funding), plan, costs, "path")
         wanted = [(int(fill.side == "buy"), fill.price, fill.quantity, fill.fee) for fill in outcome.fills if fill.kind != "end_of_data"]
         booked = await there.rows("select b.side, b.price, b.quantity, e.amount from bookings b left join ledger_entries e "
-                                  "on e.booking_id = b.id and e.book = 'fees' where b.bot_id = :b and b.kind = 'fill' order by b.id", b=bot.id)
+                                  "on e.booking_id = b.id and e.book = 'fees' where b.bot_id = :b and b.kind = 'fill' order by b.id",
+                                  b=bot.id)
         made = [(int(side == "buy"), Decimal(price), Decimal(quantity), Decimal(fee or 0)) for side, price, quantity, fee in booked]
         assert made == wanted
         assert mind.wallet == int(there.player.venue.accounts[bot.account_id].machine.state[0, 0])

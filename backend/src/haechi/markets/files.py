@@ -75,7 +75,7 @@ def _raw(path: Path, wanted: Sequence[str]) -> tuple[pl.DataFrame, dict[str, lis
     try:
         if suffix == ".parquet":
             found = pick(list(pl.read_parquet_schema(path)), wanted, path.name)
-            return pl.read_parquet(path, columns=[name for names in found.values() for name in names]), found
+            return pl.read_parquet(path, columns=[name for names in found.values() for name in names], parallel="columns"), found
         frame = {".csv": _csv, ".json": _json}.get(suffix, _ipc)(path, wanted)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path.name}: the file is damaged or not {suffix[1:]}: {str(error).splitlines()[0]}") from None

@@ -71,10 +71,11 @@ def detect(ts: NDArray[np.int64]) -> int:
     if len(ts) < 2:
         raise BadInput(f"the timeframe cannot be told from {len(ts)} bar; name it with timeframe=")
     steps = np.diff(ts)
-    step = int(np.partition(steps, len(steps) // 2)[len(steps) // 2])
+    even = steps.min() == steps.max()  # no gap: the usual file, and the median of half a million steps costs 5 ms
+    step = int(steps[0] if even else np.partition(steps, len(steps) // 2)[len(steps) // 2])
     if step not in NAMES:
         raise BadInput(f"the timeframe is unclear: the median step between bars is {step / 1000:g} s; name it with timeframe=")
-    odd = np.flatnonzero(steps % step)
+    odd = np.flatnonzero(steps % step) if not even else steps[:0]
     if len(odd):
         row = int(odd[0]) + 2
         raise BadInput(f"the timeframe is unclear: most bars are {NAMES[step]} apart, but row {row} comes "

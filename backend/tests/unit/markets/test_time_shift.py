@@ -30,7 +30,7 @@ HOURS = range(-12, 13)
 
 @pytest.mark.parametrize("k", HOURS)
 def test_a_planted_shift_is_found(k, make_bars):
-    trusted = make_bars(3000, length=15 * MINUTE)
+    trusted = make_bars(1500, length=15 * MINUTE)
     found = shift_of(moved(trusted, k * HOUR), trusted)
     assert found.lag_ms == k * HOUR
     assert found.verdict == ("shifted" if k else "no_shift"), found.sentence
@@ -39,7 +39,7 @@ def test_a_planted_shift_is_found(k, make_bars):
 
 @pytest.mark.parametrize("k", HOURS)
 def test_a_planted_shift_is_found_in_longer_and_in_shorter_bars(k, make_bars):
-    trusted = make_bars(3000, length=15 * MINUTE)
+    trusted = make_bars(1500, length=15 * MINUTE)
     hours = resample(trusted, 15 * MINUTE, HOUR).frame
     assert shift_of(moved(hours, k * HOUR), trusted).lag_ms == k * HOUR
     assert shift_of(moved(trusted, k * HOUR), hours).lag_ms == k * HOUR
@@ -48,8 +48,8 @@ def test_a_planted_shift_is_found_in_longer_and_in_shorter_bars(k, make_bars):
 @pytest.mark.parametrize("k", [-12, -8, -1, 0, 1, 5, 9, 12])
 def test_a_planted_shift_is_found_in_another_market_of_the_same_coin(k, make_bars):
     """Spot against perpetual: the same moves with noise of their own."""
-    trusted = make_bars(3000, length=15 * MINUTE)
-    noise = np.random.default_rng(9).normal(0, 0.0002, 3000)
+    trusted = make_bars(1500, length=15 * MINUTE)
+    noise = np.random.default_rng(9).normal(0, 0.0002, 1500)
     other = trusted.with_columns(close=trusted["close"] * (1 + noise), high=trusted["high"] * 1.01, low=trusted["low"] * 0.99)
     found = shift_of(moved(other, k * HOUR), trusted)
     assert found.lag_ms == k * HOUR and found.equal_closes is not None and found.equal_closes < 0.1
@@ -85,8 +85,8 @@ def test_nothing_is_said_where_nothing_can_be_told(case, make_bars):
 
 
 def test_gaps_on_both_sides_do_no_harm(make_bars):
-    trusted = make_bars(3000, length=15 * MINUTE)
-    keep = np.random.default_rng(3).random((2, 3000)) < 0.9
+    trusted = make_bars(1500, length=15 * MINUTE)
+    keep = np.random.default_rng(3).random((2, 1500)) < 0.9
     found = shift_of(moved(trusted.filter(pl.Series(keep[0])), 8 * HOUR), trusted.filter(pl.Series(keep[1])))
     assert found.lag_ms == 8 * HOUR
 

@@ -20,13 +20,12 @@ def over_defined(function: Callable[[Any, Array, Mapping[str, float]], tuple[Arr
     there = np.isfinite(x)
     if there.all():
         return function(bars, x, args)
-    defined = x[there]
-    if not len(defined):
-        defined, there = np.zeros(1), np.zeros(len(x), dtype=np.bool_)  # for the number of outputs only
+    defined = x[there] if there.any() else np.zeros(1)  # none is defined: one value, to learn how many outputs there are
     return tuple(_spread(values, there) for values in function(bars, defined, args))
 
 
 def _spread(values: Array, there: NDArray[np.bool_]) -> Array:
     out = np.full(len(there), np.nan)
-    out[there] = values if there.any() else np.empty(0)
+    if there.any():
+        out[there] = values
     return out
