@@ -10,6 +10,7 @@ from .compiled import compiled
 RATE = 100_000_000  # rates and money share the scale 1e-8
 HALF = 50_000_000
 STEP = 10_000  # RATE = STEP × STEP: long division in two steps
+WIDE = 9 * 10**14  # from here on a rest × STEP may leave int64
 FAR = 2**36  # more ticks than a price may have, more lots than an order may have; FAR × RATE still fits int64
 
 
@@ -41,8 +42,14 @@ def share_floor(amount: int, part: int, whole: int) -> int:
 
 @compiled
 def scaled_floor(amount: int, by: int) -> int:
-    """floor(amount × 1e8 / by) for amount ≥ 0, 0 < by < 9e14, amount / by < FAR, by long division in two steps of 1e4."""
+    """floor(amount × 1e8 / by) for amount ≥ 0, 0 < by < 9e17, amount / by < FAR: long division in two steps of 1e4, or eight of 10."""
     whole, rest = amount // by, amount % by
+    if by >= WIDE:
+        for _ in range(8):
+            rest *= 10
+            whole = whole * 10 + rest // by
+            rest %= by
+        return whole
     first = rest * STEP
     second = first % by * STEP
     return whole * RATE + first // by * STEP + second // by
@@ -60,7 +67,12 @@ def risk_lots(amount: int, rate: int, by: int, percent: int) -> int:
 
 @compiled
 def scaled_exact(amount: int, by: int) -> bool:
-    """Whether amount × 1e8 / by is whole."""
+    """Whether amount × 1e8 / by is whole; bounds as for scaled_floor."""
+    if by >= WIDE:
+        rest = amount % by
+        for _ in range(8):
+            rest = rest * 10 % by
+        return rest == 0
     return amount % by * STEP % by * STEP % by == 0
 
 

@@ -25,3 +25,13 @@ def test_a_short_with_money_to_spare_is_liquidated_far_away_or_at_the_formulas_p
 def test_a_size_beyond_all_bounds_is_said_to_be_far_too_large() -> None:
     assert risk_lots(50_000_000_000_000_000, 1_000_000, 1_000, 2_000_000) == FAR
     assert risk_lots(1_000_000_000_000, 1_000_000, 600_000_000, 2_000_000) == 833
+
+
+@pytest.mark.parametrize("lots", [1_080_000_000, -1_080_000_000, 2**31 - 1, -(2**31 - 1)])
+@pytest.mark.parametrize("margin", [10**17, 3 * 10**16 + 1, 10**15])
+def test_the_largest_positions_have_the_formulas_price_to_the_tick(lots: int, margin: int) -> None:
+    unit, taker, price = 1_000_000, 100_000, 1_862 if abs(lots) > 1_500_000_000 else 3_146
+    cost, side = lots * price, 1 if lots > 0 else -1
+    exact = Fraction(abs(cost) * unit - side * margin, abs(lots) * unit) / (1 - side * Fraction(500_000 + taker, 10**8))
+    wanted = -(-exact.numerator // exact.denominator) if side > 0 else exact.numerator // exact.denominator
+    assert liquidation(lots, cost, margin, unit, taker, ONE_TIER) == wanted
