@@ -16,15 +16,14 @@ SLOW = ("backtesting", "freqtrade", "jesse", "nautilus")
 TARGETS = {"vectorbt": 20, "backtesting": 400}
 EITHER, EITHER_TARGET = ("freqtrade", "jesse"), 2_000
 WARM_BARS = 5_000
-WHY = """Why trade counts and equities differ:
+WHY = """Why trade counts and equities differ. All play the same crossings with the same fee; an exit that falls on another minute lets
+another crossing in, and from there two sequences differ until they meet again.
 
-- **vectorbt** makes the same trades; it sizes on the cash at the fill with fractional quantities, haechi on the equity at the signal's close in whole
-  lots of 0.001, and haechi rounds prices to the tick against the trader.
-- **backtesting.py** has slippage at entries only and sets stop and target from the signal bar's close, so a few exits fall on other bars.
-- **freqtrade** has no slippage, applies a stop only from its own rounding of leveraged profit, and keeps part of the wallet in reserve.
-- **jesse** starts after 240 warm-up bars, has no slippage, and enters at the close of the signal bar.
-- **nautilus** has no slippage in percent, enters at the signal bar's close, sets levels from it, and keeps fees in the account as they fall due.
-- haechi runs under its default reading `adverse`, the strictest: a target counts when the price went one tick through it, and where stop and target lie in one bar the stop comes first."""
+- haechi runs under its default reading `adverse`, the strictest: a target counts when the price went one tick through it.
+- **vectorbt** makes the same number of trades; it sizes on the cash at the fill in fractions of a lot and knows no tick.
+- **backtesting.py** has slippage at entries only and sets stop and target from the signal bar's close.
+- **freqtrade** has no slippage, so its entries, stops and targets lie elsewhere by 0.01 %; its target is a profit after fees.
+- **jesse** and **nautilus** have no slippage in percent and enter at the signal bar's close, which is the next open here."""
 
 
 def measure(ours: Worker, peers: list[Peer], quick: bool) -> Section:
@@ -39,7 +38,7 @@ def measure(ours: Worker, peers: list[Peer], quick: bool) -> Section:
             except (CannotInstallError, CannotMeasureError) as reason:
                 missing[peer.name] = str(reason)
         for _ in range(3):
-            ours.ask("single")
+            ours.ask("single", fresh=False)
         mine = in_turns(ours, {name: one for name, one in workers.items() if name not in missing}, found, missing, quick)
     section.text = written(mine, found, missing, fresh(ours))
     section.verdicts = verdicts(mine, found, missing)

@@ -1,7 +1,7 @@
 """backtesting.py: the same RSI rules in its Strategy class, statistics included (Backtest.run always makes them).
 
-It trades whole units only, so prices are given in thousandths of a coin: one unit is one lot of 0.001. Half the slippage it can
-express: `spread` moves market entries, stops fill at their trigger. Stop and target are set from the signal bar's close.
+It trades whole units only, so prices are given in thousandths of a coin: one unit is one lot of 0.001. It has
+half the slippage: `spread` moves market entries, stops fill at their trigger. Stop and target are set from the signal bar's close.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import warnings
 from importlib.metadata import version
 from typing import Any
 
-import market
 import numpy as np
 import pandas as pd
 import talib
-import worker
 from backtesting import Backtest, Strategy
+
+import market
+import worker
 
 warnings.filterwarnings("ignore")
 LOT = 0.001

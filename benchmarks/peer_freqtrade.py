@@ -8,17 +8,17 @@ fees. It has no slippage.
 
 from __future__ import annotations
 
+import atexit
 import logging
+import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import market
 import numpy as np
 import pandas as pd
-import worker
 from freqtrade import __version__
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
@@ -26,13 +26,16 @@ from freqtrade.exchange.binance import Binance
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.optimize.optimize_reports import generate_backtest_stats
 
+import market
+import worker
+
 PAIR, FEE, LEVERAGE = "BTC/USDT:USDT", 0.0006, 3
 TARGET = LEVERAGE * (1.04 * (1 - FEE) / (1 + FEE) - 1)
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
 CONTRACT = {
     "id": "BTCUSDT", "symbol": PAIR, "base": "BTC", "quote": "USDT", "settle": "USDT", "type": "swap", "active": True, "spot": False,
-    "margin": False, "swap": True, "future": False, "option": False, "contract": True, "linear": True, "inverse": False, "contractSize": 1.0,
-    "maker": FEE, "taker": FEE, "info": {}, "precision": {"price": 0.1, "amount": 0.001},
+    "margin": False, "swap": True, "future": False, "option": False, "contract": True, "linear": True, "inverse": False,
+    "contractSize": 1.0, "maker": FEE, "taker": FEE, "info": {}, "precision": {"price": 0.1, "amount": 0.001},
     "limits": {"amount": {"min": 0.001, "max": 1e6}, "cost": {"min": 5, "max": None}, "price": {"min": 0.1, "max": 1e7},
                "leverage": {"min": 1, "max": 125}}}
 STRATEGY = f'''
@@ -87,6 +90,7 @@ def save(rows: np.ndarray, file: Path) -> None:
 def folder_of(rows: np.ndarray) -> Path:
     """The folders freqtrade reads: strategy, candles, mark prices and funding rates of 0."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "rsi.py").write_text(STRATEGY)
     futures = folder / "data" / "futures"
     futures.mkdir(parents=True)

@@ -6,23 +6,28 @@ again at each bar: this is the faster way. jesse has no slippage and enters at t
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from importlib.metadata import version
 from typing import Any
 
-os.chdir(tempfile.mkdtemp(prefix="bench-"))  # jesse writes a storage folder where it is started
+SCRATCH = tempfile.mkdtemp(prefix="bench-")  # jesse writes a storage folder where it is started
+atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
+os.chdir(SCRATCH)
 
-import market  # noqa: E402
 import numpy as np  # noqa: E402
-import worker  # noqa: E402
 from jesse import research  # noqa: E402
 from jesse.strategies import Strategy  # noqa: E402
 
+import market  # noqa: E402
+import worker  # noqa: E402
+
 EXCHANGE, SYMBOL = "Bybit USDT Perpetual", "BTC-USDT"
-PERIOD, WARM_UP = 14, 240
+PERIOD = 14
 CONFIG = {"starting_balance": 10_000, "fee": 0.0006, "type": "futures", "futures_leverage": 3, "futures_leverage_mode": "isolated",
-          "exchange": EXCHANGE, "warm_up_candles": WARM_UP}
+          "exchange": EXCHANGE, "warm_up_candles": 0}
 
 
 class Rsi(Strategy):
@@ -30,19 +35,20 @@ class Rsi(Strategy):
 
     def before(self) -> None:
         if not self.vars:
-            self.vars.update(gain=0.0, loss=0.0, last=None, rsi=(None, None))
-            for close in self.candles[-WARM_UP:-1, 2]:
-                self.hear(float(close))
+            self.vars.update(gain=0.0, loss=0.0, last=None, heard=0, rsi=(None, None))
         self.hear(self.close)
 
     def hear(self, close: float) -> None:
         mine = self.vars
         if mine["last"] is not None:
             change = close - mine["last"]
-            mine["gain"] += (max(change, 0.0) - mine["gain"]) / PERIOD
-            mine["loss"] += (max(-change, 0.0) - mine["loss"]) / PERIOD
-            total = mine["gain"] + mine["loss"]
-            mine["rsi"] = mine["rsi"][1], 100.0 * mine["gain"] / total if total else 0.0
+            mine["heard"] += 1
+            weight = 1.0 / min(mine["heard"], PERIOD)  # the first fourteen changes are averaged, as TA-Lib does
+            mine["gain"] += weight * (max(change, 0.0) - mine["gain"])
+            mine["loss"] += weight * (max(-change, 0.0) - mine["loss"])
+            if mine["heard"] >= PERIOD:
+                total = mine["gain"] + mine["loss"]
+                mine["rsi"] = mine["rsi"][1], 100.0 * mine["gain"] / total if total else 0.0
         mine["last"] = close
 
     def should_long(self) -> bool:
@@ -73,9 +79,9 @@ def single(bars: int) -> dict[str, Any]:
     candles = np.ascontiguousarray(market.year()[:bars, [0, 1, 4, 2, 3, 5]])
     key = f"{EXCHANGE}-{SYMBOL}"
     route = {"exchange": EXCHANGE, "strategy": Rsi, "symbol": SYMBOL, "timeframe": "1m"}
-    parts = [{key: {"exchange": EXCHANGE, "symbol": SYMBOL, "candles": part}} for part in (candles[WARM_UP:], candles[:WARM_UP])]
+    history = {key: {"exchange": EXCHANGE, "symbol": SYMBOL, "candles": candles}}
     with worker.timed() as took:
-        found = research.backtest(CONFIG, [route], [], parts[0], warmup_candles=parts[1], fast_mode=True)["metrics"]
+        found = research.backtest(CONFIG, [route], [], history, fast_mode=True)["metrics"]
     return {"trades": int(found["total"]), "equity": float(found["finishing_balance"]), **took}
 
 

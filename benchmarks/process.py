@@ -34,8 +34,8 @@ class Worker:
 
     def __init__(self, python: Path, script: Path) -> None:
         self.name = script.stem
-        self.errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
-        self.process = subprocess.Popen([str(python), str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+        self.errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115 - closed with the worker
+        self.process = subprocess.Popen([str(python), str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,  # noqa: S603
                                         text=True)
         self.hello = self._answer()
 
@@ -67,7 +67,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str] | None = None)
     """A whole program: wall and CPU seconds, peak memory in MiB, its output. Raises CannotMeasureError where it fails."""
     with tempfile.TemporaryFile(mode="w+", encoding="utf-8") as said:
         wall = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})  # noqa: S603
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - wall
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -30,9 +30,9 @@ OWN: dict[str, Callable[[Worker, bool], Section]] = {
 PARTS = ("single", "sweep", *OWN)
 HEAD = """# How fast
 
-Written by `make bench` (`python benchmarks/run.py`); what is measured and how: [README.md](README.md). Figures of one run on one machine, to be compared with each
-other only. Times are wall times unless it says CPU; compilation is done before anything is measured and has its own row. × is the smallest of the ratios of medians
-and minima, in wall and in CPU time.
+Written by `make bench` (`python benchmarks/run.py`); what is measured and how: [README.md](README.md). Figures of one run on one
+machine, to be compared with each other only. Times are wall times unless it says CPU; compilation is done before anything is measured
+and has its own row. × is the smallest of the ratios of medians and minima, in wall and in CPU time.
 """
 
 
@@ -99,7 +99,8 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
         model = next((line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), model)
-    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}; load {load()} at the start"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{model}, {os.cpu_count()} cores, {system}; load {load()} at the start"
 
 
 def load() -> str:

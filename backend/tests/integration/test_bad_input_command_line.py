@@ -195,12 +195,13 @@ def test_wrong_input_is_told_in_one_sentence(folder, monkeypatch, capsys, argume
     before = sorted(folder.iterdir())
     code = cli.run(list(arguments))
     said = capsys.readouterr()
+    err = without_compiling(said.err)
     assert code == 2, said
-    assert named in said.err, said.err
-    assert "Traceback" not in said.err
+    assert named in err, err
+    assert "Traceback" not in err
     assert said.out == ""
-    assert said.err.startswith("error: ")
-    assert len(said.err.splitlines()) == 1
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) == 1
     assert sorted(folder.iterdir()) == before
 
 
@@ -211,7 +212,12 @@ def test_a_real_process_says_the_same(folder, arguments, named):
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert named in ended.stderr
-    assert len(ended.stderr.strip().splitlines()) == 1
+    assert len(without_compiling(ended.stderr).strip().splitlines()) == 1
+
+
+def without_compiling(err: str) -> str:
+    """On a machine where the engine was never compiled, that is said first."""
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("Compiling the engine"))
 
 
 def test_every_fault_of_a_document_is_told_at_once(folder, monkeypatch, capsys):

@@ -213,7 +213,8 @@ async def test_bars_the_exchange_does_not_have_stay_a_gap(served, store):
 
 
 IMPOSSIBLE = {
-    "high below low": ({2: "1", 3: "90"}, "high"), "a price of 0": ({3: "0"}, "greater than 0"), "NaN": ({1: "NaN"}, "open is missing or NaN"),
+    "high below low": ({2: "1", 3: "90"}, "high"), "a price of 0": ({3: "0"}, "greater than 0"),
+    "NaN": ({1: "NaN"}, "open is missing or NaN"),
     "off the grid": ({0: str(START + 5)}, "UTC grid"),
 }
 
@@ -292,7 +293,8 @@ WRONG = {
 
 @pytest.mark.parametrize(("given", "named"), WRONG.values(), ids=WRONG)
 def test_a_wrong_wish_is_refused_before_anything_is_asked(given, named, store):
-    wish = {"symbols": ["BTCUSDT"], "exchange": "bitget", "timeframe": "1m", "start": "2024-01-01", "end": None, "address": None, "policy": "refuse"}
+    wish = {"symbols": ["BTCUSDT"], "exchange": "bitget", "timeframe": "1m", "start": "2024-01-01", "end": None, "address": None,
+            "policy": "refuse"}
     with pytest.raises(BadInput, match=named):
         list(download_all(store, **{**wish, **given}))
 

@@ -119,5 +119,5 @@ class GridMind:
 
     def shown(self) -> Mapping[str, Any]:
         one = self.spec.instrument
-        return {"position": str(one.quantity(self.position)), "equity": text(self.equity), "wallet": text(self.wallet), "trades": self.fills,
-                "bars": self.bars, "price": str(self.market)}
+        return {"position": str(one.quantity(self.position)), "equity": text(self.equity), "wallet": text(self.wallet),
+                "trades": self.fills, "bars": self.bars, "price": str(self.market)}

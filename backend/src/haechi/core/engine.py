@@ -86,7 +86,8 @@ def finish(state: Array, stats: Array, plans: Array, trades: Array, ends: Array)
 
 @compiled
 def run_one(state: Array, stats: Array, plans: Array, trades: Array, bars: Array, bits: Array, atr: Array, funding: Array,
-            detail: Array, detail_at: Array, blocks: Array, spans: Array, signal_bars: Array, exits: bool, worth: Array, dense: bool) -> None:
+            detail: Array, detail_at: Array, blocks: Array, spans: Array, signal_bars: Array, exits: bool, worth: Array,
+            dense: bool) -> None:
     """All bars of one market. Shapes: docs of `haechi.core.run`. worth: int64[n] gets the equity at each close, or is empty."""
     n = bars.shape[0]
     plan = plans[0]

@@ -64,7 +64,7 @@ class Downloaded(NamedTuple):
 
 
 class _Basket:
-    """Bars on their way into the store."""
+    """Bars on their way into the store, in the order of time, as pages come."""
 
     def __init__(self, store: Store, venue: str, wanted: Wanted, policy: Policy) -> None:
         self.store, self.venue, self.wanted, self.policy = store, venue, wanted, policy
@@ -74,7 +74,7 @@ class _Basket:
     def save(self) -> None:
         if not self.rows:
             return
-        rows, self.rows = sorted(self.rows), []
+        rows, self.rows = self.rows, []
         done = self.store.add(frame_of(rows), venue=self.venue, symbol=self.wanted.symbol, timeframe_name=self.wanted.timeframe,
                               policy=self.policy)
         self.added, self.replaced = self.added + done.rows_added, self.replaced + done.rows_replaced

@@ -55,7 +55,8 @@ def to_bars(frame: pl.DataFrame, *, symbol: str, timeframe_ms: int, tick: str | 
         raise BadInput(str(error)) from None
     (o, h, low, c), off = [ticks for ticks, _ in columns], np.logical_or.reduce([away for _, away in columns])
     if len(low) and int(low.min()) < 1:
-        raise BadInput(f"tick {step} is too coarse for {symbol}: a price of {frame['low'].min()} would become 0; pass a finer tick")
+        raise BadInput(f"tick {step} is too coarse for {symbol}: a price of {float(frame['low'].to_numpy().min())} would "
+                       f"become 0; pass a finer tick")
     return Bars(symbol, timeframe_ms, step, frame["ts"].to_numpy(), o, h, low, c, frame["volume"].to_numpy(), int(off.sum()))
 
 

@@ -70,11 +70,12 @@ class Task:
 
     def result(self, params: Params, settings: Params) -> Result:
         """One whole back-test."""
-        announce_compile("run_one" if len(self.bars) == 1 else "run_many")
-        from haechi.core.run import run
-
         try:
-            plan, signals = self.strategy.plan(params, settings), self.signals(params, settings)
+            plan = self.strategy.plan(params, settings)  # what is wrong is said before the engine is compiled
+            announce_compile("run_one" if len(self.bars) == 1 else "run_many")
+            from haechi.core.run import run
+
+            signals = self.signals(params, settings)
             outcome = run(self.markets(signals), plan, self.costs, "adverse" if self.reading == "both" else self.reading)
         except ValueError as error:  # LanguageError, UnitError: what the user wrote
             raise worded(error) from None

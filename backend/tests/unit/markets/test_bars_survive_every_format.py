@@ -61,7 +61,8 @@ FORMATS = {
     "parquet": (as_parquet, "parquet"), "CSV": (pl.DataFrame.write_csv, "csv"), "feather": (pl.DataFrame.write_ipc, "feather"),
     "arrow": (pl.DataFrame.write_ipc, "arrow"), "JSON lists": (as_json_lists, "json"), "JSON objects": (as_json_objects, "json"),
     "JSON of an exchange": (as_json_texts, "json"), "CSV with dates": (as_iso_csv, "csv"), "CSV without a header": (as_headless_csv, "csv"),
-    "CSV with semicolons": (as_semicolons, "csv"), "feather with dates": (as_feather_dates, "feather"), "CSV in seconds": (as_seconds, "csv"),
+    "CSV with semicolons": (as_semicolons, "csv"), "feather with dates": (as_feather_dates, "feather"),
+    "CSV in seconds": (as_seconds, "csv"),
     "parquet in nanoseconds": (as_nanoseconds, "parquet"),
 }
 
@@ -100,7 +101,8 @@ def test_a_range_takes_its_first_bar_and_leaves_its_last(make_bars, tmp_path):
 
 def test_a_time_means_the_same_however_it_is_written():
     moment = int(datetime(2022, 1, 31, 8, tzinfo=UTC).timestamp() * 1000)
-    for text in ("2022-01-31T08:00Z", "2022-01-31 08:00", "2022-01-31T17:00+09:00", str(moment), str(moment // 1000), "2022-01-31 08:00:00 UTC"):
+    for text in ("2022-01-31T08:00Z", "2022-01-31 08:00", "2022-01-31T17:00+09:00", str(moment), str(moment // 1000),
+                 "2022-01-31 08:00:00 UTC"):
         assert instant(text) == moment, text
 
 

@@ -108,7 +108,8 @@ def test_the_good_file_alone_is_stored(tmp_path):
 
 def test_columns_that_disagree_are_refused(tmp_path):
     path = tmp_path / "BTCUSDT.parquet"
-    frame = pl.DataFrame(ROWS, schema=list(NAMES), orient="row").with_columns(open_time=pl.Series([START + k * 60_000 + (k == 4) for k in range(6)]))
+    frame = pl.DataFrame(ROWS, schema=list(NAMES), orient="row")
+    frame = frame.with_columns(open_time=pl.Series([START + k * 60_000 + (k == 4) for k in range(6)]))
     frame.write_parquet(path)
     with pytest.raises(BadInput, match="row 5.*disagree"):
         read_incoming([path])

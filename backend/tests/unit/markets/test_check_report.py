@@ -77,7 +77,8 @@ def test_a_report_is_json_and_lines(make_bars):
 
 
 REAL = {
-    "the outage of 2021-04-25": ("ADAUSDT_spot_binance_1m_20210420_20210520", {"rows": 42_915, "gaps": 1, "bars_missing": 284, "volume_zero": 0}),
+    "the outage of 2021-04-25": ("ADAUSDT_spot_binance_1m_20210420_20210520",
+                                 {"rows": 42_915, "gaps": 1, "bars_missing": 284, "volume_zero": 0}),
     "the pauses of 2022": ("BTCUSDT_perp_binance_1m_2022", {"rows": 525_600, "gaps": 0, "volume_zero": 64}),
     "27 gaps in five years": ("BTCUSDT_spot_binance_1h_2017_2022", {"rows": 45_345, "gaps": 27, "bars_missing": 127, "volume_zero": 3}),
     "a sparse market": ("BTCUSD_spot_bitfinex_1m_2016", {"rows": 293_230, "gaps": 63_912, "bars_missing": 233_809, "volume_zero": 0}),

@@ -40,7 +40,8 @@ def test_a_longer_bar_is_made_of_exactly_the_bars_inside_it(case):
     groups: dict[int, list[tuple[float, ...]]] = {}
     for row in frame.rows():
         groups.setdefault(floor_to(row[0], target), []).append(row)
-    expected = [(ts, rows[0][1], max(row[2] for row in rows), min(row[3] for row in rows), rows[-1][4], sum(row[5] for row in rows), len(rows))
+    expected = [(ts, rows[0][1], max(row[2] for row in rows), min(row[3] for row in rows), rows[-1][4], sum(row[5] for row in rows),
+                 len(rows))
                 for ts, rows in sorted(groups.items())]
     made = resample(frame, source, target, complete=False)
     assert made.frame.rows() == [row[:6] for row in expected]

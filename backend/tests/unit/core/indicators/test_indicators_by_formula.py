@@ -258,17 +258,17 @@ def willr(b: Any, n: int) -> X:
 
 
 FORMULAS: dict[str, Callable[..., Any]] = {
-    "sma": lambda b, x, n: sma(x, n), "ema": lambda b, x, n: ema(x, n), "wma": lambda b, x, n: wma(x, n), "dema": lambda b, x, n: dema(x, n),
-    "tema": lambda b, x, n: tema(x, n), "kama": lambda b, x, n: kama(x, n), "hull": lambda b, x, n: hull(x, n),
-    "linear_regression": lambda b, x, n: rolling(x, n, line_end), "rsi": lambda b, x, n: rsi(x, n),
+    "sma": lambda b, x, n: sma(x, n), "ema": lambda b, x, n: ema(x, n), "wma": lambda b, x, n: wma(x, n),
+    "dema": lambda b, x, n: dema(x, n), "tema": lambda b, x, n: tema(x, n), "kama": lambda b, x, n: kama(x, n),
+    "hull": lambda b, x, n: hull(x, n), "linear_regression": lambda b, x, n: rolling(x, n, line_end), "rsi": lambda b, x, n: rsi(x, n),
     "macd": lambda b, x, *a: macd(x, *a), "stochastic": lambda b, x, *a: stochastic(b, *a),
     "stochastic_rsi": lambda b, x, *a: stochastic_rsi(x, *a), "cci": lambda b, x, n: cci(b, n), "mfi": lambda b, x, n: mfi(b, n),
     "roc": lambda b, x, n: each(lambda d, v: 100 * d / (v - d), steps(x, n), x), "momentum": lambda b, x, n: steps(x, n),
     "willr": lambda b, x, n: willr(b, n), "adx": lambda b, x, n: adx(b, n), "plus_di": lambda b, x, n: movement(b, n)[0],
     "minus_di": lambda b, x, n: movement(b, n)[1], "aroon": lambda b, x, n: aroon(b, n), "sar": lambda b, x, *a: sar(b, *a),
     "supertrend": lambda b, x, *a: supertrend(b, *a), "ichimoku": lambda b, x, *a: ichimoku(b, *a),
-    "bollinger": lambda b, x, *a: bollinger(x, *a), "atr": lambda b, x, n: atr(b, n), "natr": lambda b, x, n: each(lambda a, c: 100 * a / c, atr(b, n), b.c),
-    "stddev": lambda b, x, n: rolling(x, n, deviation), "donchian": lambda b, x, n: donchian(b, n),
+    "bollinger": lambda b, x, *a: bollinger(x, *a), "atr": lambda b, x, n: atr(b, n), "donchian": lambda b, x, n: donchian(b, n),
+    "natr": lambda b, x, n: each(lambda a, c: 100 * a / c, atr(b, n), b.c), "stddev": lambda b, x, n: rolling(x, n, deviation),
     "keltner": lambda b, x, *a: keltner(b, x, *a), "obv": lambda b, x: obv(b), "volume_sma": lambda b, x, n: sma(b.v, n),
     "vwap": lambda b, x, n: vwap(b, x, n),
 }

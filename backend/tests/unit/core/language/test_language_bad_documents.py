@@ -65,7 +65,8 @@ FIELDS = [
     ({"x": "stop_loss: {percent: $perod}"}, "stop_loss.percent", "did you mean 'period'?"),
     ({"x": "take_profit: {percent: 2}"}, "take_profit", "expected a list"),
     ({"x": "take_profit: [{percent: 2}, {percent: 0}]"}, "take_profit.1.percent", "above 0 up to 1000"),
-    ({"x": "take_profit: [{percent: 2, share: 50}, {percent: 1, share: 50}]"}, "take_profit.1.percent", "1 is not above the 2 of the one before"),
+    ({"x": "take_profit: [{percent: 2, share: 50}, {percent: 1, share: 50}]"}, "take_profit.1.percent",
+     "1 is not above the 2 of the one before"),
     ({"x": "take_profit: [{percent: 1, share: 60}, {percent: 2, share: 60}]"}, "take_profit", "the shares add up to 120 %"),
     ({"x": f"take_profit: [{', '.join(f'{{percent: {n}, share: 1}}' for n in range(1, 6))}]"}, "take_profit", "has 5 entries; at most 4"),
     ({"x": "trailing: {activation: 1}"}, "trailing.distance", "is missing"),
@@ -94,12 +95,15 @@ FIELDS = [
     ({"params": "params: {period: 14, low: {default: 5, mni: 1}}"}, "params.low.mni", "did you mean 'min'?"),
     ({"params": "params: {period: 14, low: high}"}, "params.low.default", "found 'high'"),
     ({"params": "params: {period: 14, low: 30, 9lives: 9}"}, "params.9lives", "'9lives' is not a name"),
-    ({"indicators": "indicators: {r: {kind: rsii}, m: {kind: macd}}"}, "indicators.r.kind", "unknown indicator 'rsii'; did you mean 'rsi'?"),
+    ({"indicators": "indicators: {r: {kind: rsii}, m: {kind: macd}}"}, "indicators.r.kind",
+     "unknown indicator 'rsii'; did you mean 'rsi'?"),
+    ({"indicators": "indicators: {r: {kind: RSI}, m: {kind: macd}}"}, "indicators.r.kind", "unknown indicator 'RSI'; did you mean 'rsi'?"),
     ({"indicators": "indicators: {r: {kind: rsi, perod: 3}}"}, "indicators.r.perod", "rsi has no setting 'perod'; did you mean 'period'?"),
     ({"indicators": "indicators: {r: {kind: rsi, period: 0}}"}, "indicators.r.period", "expected a whole number from 2 to 5000, found 0"),
     ({"indicators": "indicators: {r: {kind: sma}}"}, "indicators.r.period", "is missing; give a whole number from 2 to 5000"),
     ({"indicators": "indicators: {r: {period: 3}}"}, "indicators.r.kind", "is missing"),
-    ({"indicators": "indicators: {r: {kind: rsi, period: $perid}}"}, "indicators.r.period", "unknown parameter '$perid'; did you mean 'period'?"),
+    ({"indicators": "indicators: {r: {kind: rsi, period: $perid}}"}, "indicators.r.period",
+     "unknown parameter '$perid'; did you mean 'period'?"),
     ({"indicators": "indicators: {r: {kind: rsi}, m: {kind: macd, fast: 26, slow: 12}}"}, "indicators.m", "fast must be below slow"),
     ({"indicators": "indicators: {r: {kind: rsi, source: closs}}"}, "indicators.r.source", "did you mean 'close'?"),
     ({"indicators": "indicators: {r: {kind: rsi, source: m}, m: {kind: macd}}"}, "indicators.r.source", "write one of m.macd, m.signal"),
@@ -117,7 +121,7 @@ def test_a_bad_field_is_named_with_its_place(changed: dict[str, str | None], pat
     said = problems(written(**changed))
     assert any(where == path and fragment in message for where, message in said), said
     about_it = [one for one in said if one[0] not in ("enter_long", "")]
-    assert all(where.startswith(path.split(".")[0]) for where, _ in about_it), f"problems elsewhere: {said}"
+    assert all(where.startswith(path.split(".", 1)[0]) for where, _ in about_it), f"problems elsewhere: {said}"
 
 
 RULES = [
@@ -127,7 +131,8 @@ RULES = [
     ("m > 0", 1, "'m' has several values; write one of m.macd, m.signal, m.histogram"), ("m.sgnal > 0", 1, "did you mean 'signal'?"),
     ("r.k > 0", 1, "'r' has one value"), ("close.x > 0", 1, "'close' is one value"), ("hl2 > 1", 1, "is a source of indicators"),
     ("close", 1, "a rule needs a condition here, found a number; compare it with something, such as > 0"),
-    ("close and open > 1", 1, "'and' needs a condition here, found a number"), ("(close > 1) + 1 > 1", 1, "'+' needs a number here, found a condition"),
+    ("close and open > 1", 1, "'and' needs a condition here, found a number"),
+    ("(close > 1) + 1 > 1", 1, "'+' needs a number here, found a condition"),
     ("not close", 5, "'not' needs a condition"), ("mean(close > 1, 3) > 0", 6, "mean needs a number here, found a condition"),
     ("all(close, 3)", 5, "all needs a condition here"), ("mean(close) > 0", 1, "mean takes mean(x, n), found 1 argument"),
     ("min(close) > 0", 1, "min takes min(x, y, ...), found 1"), ("mean > 1", 1, "'mean' is a function; write mean(x, n)"),
@@ -136,7 +141,8 @@ RULES = [
     ("close >", 8, "expected a value, found the end"), ("close > 1)", 10, "expected an operator or the end, found ')'"),
     ("(close > 1", 11, "expected ')', found the end"), ("close = 1", 7, "unexpected character '='; write == to compare"),
     ("close > 1 & open > 1", 11, "write and"), ("close[1] > 1", 6, "shift(x, n)"), ("close ^ 2 > 1", 7, "there are no powers"),
-    ("close > 1e300", 9, "1e300 is too large"), ("close > 'x'", 9, "unexpected character"), ("close > 1; import os", 10, "unexpected character ';'"),
+    ("close > 1e300", 9, "1e300 is too large"), ("close > 'x'", 9, "unexpected character"),
+    ("close > 1; import os", 10, "unexpected character ';'"),
     ("__import__(close) > 1", 1, "unknown function '__import__'"), ("close.__class__ > 1", 1, "'close' is one value"),
     (f"{'(' * 30}close > 1{')' * 30}", 22, "nested more than 20 deep"), (f"{'-' * 30}close > 1", 22, "nested more than 20 deep"),
     ("close > 1 " + "+ 1" * 1400, 1, "at most 4000 are allowed"), ("close > ９", 9, "unexpected character"),
@@ -161,6 +167,23 @@ def test_the_expressions_together_have_a_bound() -> None:
     long = " or ".join(f"close > {n}" for n in range(130))
     said = problems(written(enter_long=f"enter_long: {long}", x=f"exit_long: {long}"))
     assert said == [("", "the expressions have 782 parts; at most 500 are allowed")]
+
+
+def test_the_names_there_may_be_have_a_bound() -> None:
+    params = ", ".join(f"p{n}: 1" for n in range(51))
+    indicators = ", ".join(f"i{n}: {{kind: atr}}" for n in range(51))
+    said = problems(written(params=f"params: {{{params}}}", indicators=f"indicators: {{{indicators}}}", enter_long="enter_long: i1 > $p1"))
+    assert said == [("params", "has 51 entries; at most 50 are allowed"), ("indicators", "has 51 entries; at most 50 are allowed")]
+
+
+@pytest.mark.parametrize("length", [11, 12])
+def test_how_many_indicators_may_feed_each_other_has_a_bound(length: int) -> None:
+    chain = ["i0: {kind: rsi, period: 2}", *(f"i{n}: {{kind: sma, source: i{n - 1}, period: 2}}" for n in range(1, length))]
+    text = written(indicators=f"indicators: {{{', '.join(chain)}}}", enter_long=f"enter_long: i{length - 1} > 1")
+    if length == 11:  # ten of them have another one as their source
+        assert Document.parse(text).indicators
+    else:
+        assert ("indicators.i11.source", "more than 10 indicators feed each other") in problems(text)
 
 
 def test_what_it_costs_has_a_bound() -> None:

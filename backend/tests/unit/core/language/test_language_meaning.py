@@ -49,7 +49,8 @@ def diverges(price: Values, other: Values, i: int, n: int, sign: int) -> bool:
 REFERENCE: dict[str, Callable[..., Any]] = {
     "crosses_above": lambda x, y, i: i > 0 and x[i - 1] <= y[i - 1] and x[i] > y[i],
     "crosses_below": lambda x, y, i: i > 0 and x[i - 1] >= y[i - 1] and x[i] < y[i],
-    "highest": over(max), "lowest": over(min), "sum": over(math.fsum), "mean": over(lambda of: math.fsum(of) / len(of)), "stddev": over(deviation),
+    "highest": over(max), "lowest": over(min), "sum": over(math.fsum), "mean": over(lambda of: math.fsum(of) / len(of)),
+    "stddev": over(deviation),
     "shift": back, "change": lambda x, i, n: x[i] - back(x, i, n), "abs": lambda x, i: abs(x[i]),
     "min": lambda x, y, i: NAN if math.isnan(x[i] + y[i]) else min(x[i], y[i]),
     "max": lambda x, y, i: NAN if math.isnan(x[i] + y[i]) else max(x[i], y[i]),
@@ -87,7 +88,8 @@ def test_a_function_is_what_its_reference_says(name: str, make_bars: Any, number
         assert holds(text, bars, indicators=GAPS).tolist() == expected, text
 
 
-@pytest.mark.parametrize("name", ["crosses_above", "crosses_below", "rising", "falling", "divergence_bull", "divergence_bear", "all", "any"])
+@pytest.mark.parametrize("name", ["crosses_above", "crosses_below", "rising", "falling", "divergence_bull", "divergence_bear", "all",
+                                  "any"])
 def test_the_conditions_compared_do_come_true_and_do_not(name: str, make_bars: Any, holds: Any) -> None:
     text = f"{name}({'close > open' if name in ('all', 'any') else 'close, late' if len(FUNCTIONS[name].takes) > 1 else 'close'}"
     text += ")" if FUNCTIONS[name].window is None else ", 3)"
@@ -95,15 +97,18 @@ def test_the_conditions_compared_do_come_true_and_do_not(name: str, make_bars: A
 
 
 @pytest.mark.parametrize(("text", "value"), [
-    ("1 + 2 * 3", 7), ("(1 + 2) * 3", 9), ("8 / 4 / 2", 1), ("5 - 3 - 1", 1), ("-2 * -3", 6), ("- 2 + 3", 1), ("--3", 3), ("1e2 + .5", 100.5),
-    ("abs(-4)", 4), ("min(3, 1, 2)", 1), ("max(3, 1, 2, 9)", 9), ("0.1 * 3", 0.1 * 3), ("sum(2, 3)", 6), ("shift(7, 0)", 7), ("change(5)", 0)])
+    ("1 + 2 * 3", 7), ("(1 + 2) * 3", 9), ("8 / 4 / 2", 1), ("5 - 3 - 1", 1), ("-2 * -3", 6), ("- 2 + 3", 1), ("--3", 3),
+    ("1e2 + .5", 100.5),
+    ("abs(-4)", 4), ("min(3, 1, 2)", 1), ("max(3, 1, 2, 9)", 9), ("0.1 * 3", 0.1 * 3), ("sum(2, 3)", 6), ("shift(7, 0)", 7),
+    ("change(5)", 0)])
 def test_numbers(text: str, value: float, make_bars: Any, number: Any) -> None:
     assert number(text, make_bars(10))[-1] == value
 
 
 @pytest.mark.parametrize(("text", "value"), [
     ("1 < 2", True), ("2 <= 2", True), ("1 == 1.0", True), ("1 != 1", False), ("not 1 > 2", True), ("not 1 > 2 and 1 > 2", False),
-    ("1 > 2 or 2 > 1 and 1 > 2", False), ("(2 > 1 or 1 > 2) and 2 > 1", True), ("not (1 > 2 or 2 > 1)", False), ("1 + 1 > 1 * 1 + 0.5", True),
+    ("1 > 2 or 2 > 1 and 1 > 2", False), ("(2 > 1 or 1 > 2) and 2 > 1", True), ("not (1 > 2 or 2 > 1)", False),
+    ("1 + 1 > 1 * 1 + 0.5", True),
     ("1 > 2 or 1 > 3 or 3 > 1", True), ("2 > 1 and 3 > 1 and 1 > 4", False), ("crosses_above(2, 1)", False), ("-1 < 0", True)])
 def test_conditions(text: str, value: bool, make_bars: Any, holds: Any) -> None:
     assert holds(text, make_bars(10)).tolist() == [value] * 10

@@ -22,7 +22,8 @@ FEW = settings(derandomize=True, max_examples=12, deadline=None)
 CUT = st.integers(1, N)
 SEED = st.integers(1, 6)
 # Two chained ones: their source is undefined at first, and `percent` may be undefined in between.
-INDICATORS = {"r": {"kind": "rsi", "period": 5}, "b": {"kind": "bollinger", "period": 4}, "c": {"kind": "sma", "source": "b.percent", "period": 3},
+INDICATORS = {"r": {"kind": "rsi", "period": 5}, "b": {"kind": "bollinger", "period": 4},
+              "c": {"kind": "sma", "source": "b.percent", "period": 3},
               "v": {"kind": "vwap", "period": 2}}
 
 
@@ -113,7 +114,8 @@ def conditions() -> st.SearchStrategy[str]:
     compared = st.builds("{} {} {}".format, numbers(), st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), numbers())
     return st.recursive(compared, lambda inner: st.one_of(
         st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner), st.builds("(not {})".format, inner),
-        *[st.builds(lambda x, y, of, n, name=name: call(name, FUNCTIONS[name], x, y, of, n), numbers(), numbers(), inner, st.integers(1, 30))
+        *[st.builds(lambda x, y, of, n, name=name: call(name, FUNCTIONS[name], x, y, of, n), numbers(), numbers(), inner,
+                    st.integers(1, 30))
           for name, function in FUNCTIONS.items() if function.gives == CONDITION]), max_leaves=4)
 
 

@@ -13,7 +13,8 @@ from haechi.core.language.overrides import paths
 from haechi.core.plan import Entry, Ladder, Plan, Protections, Size, Target, Trailing
 from haechi.core.strategies import library
 
-BASE: dict[str, Any] = {"name": "test", "timeframe": "1m", "enter_long": "close > open", "size": {"kind": "equity_fraction", "fraction": "0.25"}}
+BASE: dict[str, Any] = {"name": "test", "timeframe": "1m", "enter_long": "close > open",
+                        "size": {"kind": "equity_fraction", "fraction": "0.25"}}
 
 
 def plan(**fields: Any) -> Plan:
@@ -76,7 +77,8 @@ NUMERIC = {"leverage": 7, "stop_loss.percent": "1.25", "take_profit.0.percent": 
            "trailing.activation": 5, "trailing.distance": 6, "dca.steps": 4, "dca.percent": 2, "dca.percent_scale": "1.1", "dca.size": 3,
            "dca.size_scale": "1.2", "time_stop.bars": 8, "cool_down.bars": 9, "protections.daily_loss.percent": 5,
            "protections.drawdown.percent": 6, "protections.drawdown.bars": 7, "protections.losing_streak.trades": 8,
-           "protections.losing_streak.bars": 9, "size.fraction": "0.125", "size.atr_period": 33, "entry.offset": "0.75", "entry.limit_offset": 1,
+           "protections.losing_streak.bars": 9, "size.fraction": "0.125", "size.atr_period": 33, "entry.offset": "0.75",
+           "entry.limit_offset": 1,
            "entry.bars": 12}
 WORDS = {"size.kind": "volatility_target", "margin": "cross", "mode": "hedge", "entry.kind": "stop_limit", "on_opposite": "ignore",
          "protections.daily_loss.flatten": "true", "protections.drawdown.flatten": True}
@@ -126,11 +128,15 @@ def test_an_override_can_take_away_and_add() -> None:
 
 
 BAD = [
-    ({"stop_loss.percnt": 1}, "stop_loss.percnt", "did you mean 'stop_loss.percent'?"), ({"stoploss.percent": 1}, "stoploss.percent", "not a setting"),
-    ({"stop_loss.percent": 0}, "stop_loss.percent", "above 0 and below 100"), ({"stop_loss.percent": "x"}, "stop_loss.percent", "found 'x'"),
-    ({"stop_loss.percent": "$gone"}, "stop_loss.percent", "unknown parameter '$gone'"), ({"take_profit.3.percent": 1}, "take_profit.3.percent", "no target 3"),
+    ({"stop_loss.percnt": 1}, "stop_loss.percnt", "did you mean 'stop_loss.percent'?"),
+    ({"stoploss.percent": 1}, "stoploss.percent", "not a setting"),
+    ({"stop_loss.percent": 0}, "stop_loss.percent", "above 0 and below 100"),
+    ({"stop_loss.percent": "x"}, "stop_loss.percent", "found 'x'"),
+    ({"stop_loss.percent": "$gone"}, "stop_loss.percent", "unknown parameter '$gone'"),
+    ({"take_profit.3.percent": 1}, "take_profit.3.percent", "no target 3"),
     ({"period": 9}, "period", "is not a setting of a plan"), ({"": 1}, "", "is not a setting"), ({"leverage": "none"}, None, None),
-    ({"size": "none"}, "size", "is missing"), ({"margin.kind": 1}, "margin.kind", "is not a setting"), ({"dca.steps": 2}, "dca.percent", "is missing"),
+    ({"size": "none"}, "size", "is missing"), ({"margin.kind": 1}, "margin.kind", "is not a setting"),
+    ({"dca.steps": 2}, "dca.percent", "is missing"),
 ]
 
 
@@ -150,7 +156,8 @@ def test_several_overrides_that_cannot_be_are_told_together() -> None:
     assert [one.path for one in caught.value.problems] == ["stoploss", "leverag"]
 
 
-PARAMS = [({"perod": 9}, "params.perod", "unknown parameter 'perod'; did you mean 'period'?"), ({"period": 1}, "params.period", "1 is not from 2 to 200"),
+PARAMS = [({"perod": 9}, "params.perod", "unknown parameter 'perod'; did you mean 'period'?"),
+          ({"period": 1}, "params.period", "1 is not from 2 to 200"),
           ({"period": "x"}, "params.period", "expected a number, found 'x'"), ({"period": True}, "params.period", "found True"),
           ({"period": 2.5}, "indicators.r.period", "a whole number from 2 to 5000, found $period = 2.5"),
           ({"period": float("nan")}, "params.period", "expected a number"), ({"low": "1e30"}, "params.low", "expected a number")]

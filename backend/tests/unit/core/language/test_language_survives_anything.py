@@ -12,15 +12,18 @@ from haechi.core.language import Document, LanguageError
 from haechi.core.strategies import LIBRARY, library, library_text
 
 MANY = settings(derandomize=True, max_examples=120, deadline=None)
-WORDS = ["name", "timeframe", "1m", "params", "default", "min", "indicators", "kind", "rsi", "sma", "source", "close", "period", "enter_long",
-         "close > open", "crosses_above(r, $p)", "$p", "size", "fixed_quote", "quote", "stop_loss", "percent", "take_profit", "r", "p", ".", "",
+WORDS = ["name", "timeframe", "1m", "params", "default", "min", "indicators", "kind", "rsi", "sma", "source", "close", "period",
+         "enter_long",
+         "close > open", "crosses_above(r, $p)", "$p", "size", "fixed_quote", "quote", "stop_loss", "percent", "take_profit", "r", "p",
+         ".", "",
          "indicators.r", "[key]", "0", "1e400", "-0", "nan", "protections", "dca"]
 VALUES = st.one_of(st.sampled_from(WORDS), st.none(), st.booleans(), st.integers(), st.floats(), st.decimals(), st.text(max_size=8),
                    st.binary(max_size=3), st.dates())
 DATA = st.recursive(VALUES, lambda inner: st.one_of(st.lists(inner, max_size=3),
                                                     st.dictionaries(st.one_of(st.sampled_from(WORDS), st.integers(), st.none()), inner,
                                                                     max_size=4)), max_leaves=12)
-PIECES = ["close", "open", "r", "b.upper", "b", "$p", "$q", "1", "0", "1e999", "0.5", "-", "+", "*", "/", "(", ")", ",", "<", ">", "<=", "==", "!=",
+PIECES = ["close", "open", "r", "b.upper", "b", "$p", "$q", "1", "0", "1e999", "0.5", "-", "+", "*", "/", "(", ")", ",", "<", ">", "<=",
+          "==", "!=",
           "and", "or", "not", "mean", "shift", "since", "min", "divergence_bull", "crosses_above", "any", "\n", "\x00", "é", "$", "."]
 FIELDS = {"name": "test", "timeframe": "1m", "params": {"p": 5}, "size": {"kind": "fixed_quote", "quote": 5},
           "indicators": {"r": {"kind": "rsi", "period": "$p"}, "b": {"kind": "bollinger"}}}
@@ -73,8 +76,10 @@ def test_random_expressions(rule: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["p", "q", "period", "low", "", "r"]), VALUES, max_size=3),
-       st.dictionaries(st.one_of(st.sampled_from(["stop_loss.percent", "take_profit.0.percent", "take_profit.9.share", "size.kind", "leverage",
-                                                  "take_profit", "protections.daily_loss", "stop_loss", "a.b", "take_profit.٣.percent", ""]),
+       st.dictionaries(st.one_of(st.sampled_from(["stop_loss.percent", "take_profit.0.percent", "take_profit.9.share", "size.kind",
+                                                  "leverage",
+                                                  "take_profit", "protections.daily_loss", "stop_loss", "a.b", "take_profit.٣.percent",
+                                                  ""]),
                                  st.text(max_size=12)), DATA, max_size=3))
 @MANY
 def test_random_parameters_and_overrides(params: dict[str, Any], overrides: dict[str, Any]) -> None:
