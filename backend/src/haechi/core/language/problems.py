@@ -38,7 +38,7 @@ def _problem(one: Mapping[str, Any], model: type[BaseModel]) -> Problem:
         case "list_type":
             return Problem(path, f"expected a list, found {shown(one['input'])}")
         case "too_long":
-            return Problem(path, f"has {context['actual_length']} entries; at most {context['max_length']} are allowed")
+            return Problem(path, f"has {len(one['input'])} entries; at most {context['max_length']} are allowed")
         case "bool_type" | "bool_parsing":
             return Problem(path, f"expected true or false, found {shown(one['input'])}")
     return Problem(path, f"{one['msg'][0].lower()}{one['msg'][1:]}, found {shown(one['input'])}")

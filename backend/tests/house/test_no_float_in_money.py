@@ -1,0 +1,29 @@
+"""Money is moved without floats: neither `float(` nor a literal with a point in what books, trades or talks to an exchange."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "haechi"
+FOLDERS = ("trading", "venue", "exchanges")
+# The ATR of an indicator becomes ticks here: the one door from float, as in core.run.atr_ticks.
+ALLOWED = {("bots/mind.py", "float(self.spec.instrument.tick)"), ("bots/mind.py", "0.5")}
+
+
+def files() -> list[Path]:
+    return sorted([path for folder in (*FOLDERS, "bots") for path in (SOURCE / folder).rglob("*.py")])
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_float_where_money_moves(path: Path) -> None:
+    name = str(path.relative_to(SOURCE))
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
+        call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
+        if (literal or call) and (name, ast.unparse(node)) not in ALLOWED:
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")  # type: ignore[attr-defined]
+    assert not found, f"{name} uses floats: {found}; use Decimal, ticks or lots, or name the reason in ALLOWED"
