@@ -40,8 +40,9 @@ def measure(ours: Worker, peers: list[Peer], quick: bool) -> Section:
         for _ in range(3):
             ours.ask("single", fresh=False)
         mine = in_turns(ours, {name: one for name, one in workers.items() if name not in missing}, found, missing, quick)
-    section.text = written(mine, found, missing, fresh(ours))
-    section.verdicts = verdicts(mine, found, missing)
+    unused = fresh(ours)
+    section.text = written(mine, found, missing, unused)
+    section.verdicts = verdicts(mine, found, missing) + first_use(unused, found)
     return section
 
 
@@ -98,6 +99,14 @@ def row(one: Samples, mine: Samples) -> list[str]:
 def verdicts(mine: Samples, found: dict[str, Samples], missing: dict[str, str]) -> list[Verdict]:
     rows = [verdict(name, (name,), target, mine, found, missing) for name, target in TARGETS.items()]
     return [*rows, verdict(" or ".join(EITHER), EITHER, EITHER_TARGET, mine, found, missing)]
+
+
+def first_use(unused: Samples, found: dict[str, Samples]) -> list[Verdict]:
+    """The same targets for bars that were never used before: what a first run on loaded bars costs."""
+    targets = {**TARGETS, **dict.fromkeys(EITHER, EITHER_TARGET)}
+    reached = {name: times(found[name], unused) for name in targets if name in found}
+    return [Verdict(f"the same on bars never used before, against {name}", f"≥ {targets[name]:,} ×", f"{three(value)} ×",
+                    value >= targets[name]) for name, value in reached.items()]
 
 
 def verdict(title: str, names: tuple[str, ...], target: int, mine: Samples, found: dict[str, Samples], missing: dict[str, str]) -> Verdict:
