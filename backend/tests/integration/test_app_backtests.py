@@ -162,9 +162,23 @@ BAR = {"time": "2026-01-01T00:00:00Z", "open": 1, "high": 2, "low": 1, "close": 
     {"data": DATA | {"bars": [BAR]}},
     {"data": DATA | {"bars": [BAR] * 20_001}}, {"data": DATA | {"bars": [BAR, BAR | {"open": 1e400}]}},
 ])
-async def test_what_cannot_be_run_is_refused_before_it_becomes_a_job(app, mina, changed):
+async def test_what_has_a_wrong_shape_is_refused_before_it_becomes_a_job(app, mina, changed):
     as_json = mina | {"content-type": "application/json"}
     answer = await app.http.post("/backtest/run", headers=as_json, content=json.dumps(ASK | changed))
     assert answer.status_code == 422, answer.text
     assert answer.json()["error"]["code"] == "validation"
+    assert app.executor.waiting.empty()
+
+
+@pytest.mark.parametrize(("changed", "said"), [
+    ({"strategy": "emma"}, "did you mean 'ema'"), ({"params": {"fast": 0}}, "from 2 to 500"), ({"params": {"fsat": 5}}, "did you mean 'fast'"),
+    ({"params": {"fast": "long"}}, "expected a number"), ({"overrides": {"leverage": 500}}, "leverage"),
+    ({"overrides": {"stop_loss.percnt": 1}}, "stop_loss.percent"), ({"overrides": {"size.kind": "half"}}, "size.kind"),
+    ({"strategy": {"name": "x", "timeframe": "1h"}}, "size"), ({"strategy": {"name": "x", "timeframe": "7m"}}, "timeframe"),
+    ({"params": {"fast": 12.5}}, "whole number"),
+])
+async def test_a_strategy_that_cannot_be_used_is_refused_with_its_sentence(app, mina, changed, said):
+    answer = await app.http.post("/backtest/run", headers=mina, json=ASK | {"params": {}} | changed)
+    assert answer.status_code == 422, answer.text
+    assert said in answer.json()["error"]["message"]
     assert app.executor.waiting.empty()

@@ -13,6 +13,7 @@ from haechi.platform.answers import errors, page_errors
 from haechi.platform.house import Reading, TheHouse
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.research import results, store
+from haechi.research.asking import refuse_what_cannot_run
 from haechi.research.jobs import Jobs
 from haechi.research.models import Backtest
 from haechi.research.schemas import BacktestAnswer, BacktestBody, BacktestsPage, EquityAnswer, TradesPage
@@ -40,6 +41,7 @@ TheBacktest = Annotated[Backtest, Depends(backtest_of)]
 @router.post("/run", operation_id="backtest_run", summary="Run a back-test", status_code=202, responses=errors(401, 422, 429))
 async def run(body: BacktestBody, user: CurrentUser, jobs: TheJobs, response: Response) -> BacktestAnswer:
     """Take a back-test on as a job; follow it at the address in `Location`."""
+    await asyncio.to_thread(refuse_what_cannot_run, body)
     row = await jobs.submit(user.id, request=body.model_dump(mode="json", by_alias=True), strategy=body.strategy_name,
                             symbol=body.data.symbol.upper(), timeframe=body.data.timeframe)
     response.headers["location"] = f"/backtest/{row.id}"
