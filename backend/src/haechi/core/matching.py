@@ -17,7 +17,11 @@ FORCES = ("market", "limit", "post_only", "stop", "stop_limit")
 
 @dataclass(slots=True)
 class Order:
-    """One order of one account. side +1 buys, −1 sells; `lots` still open; price and trigger in ticks, 0 where the kind has none."""
+    """One order of one account. side +1 buys, −1 sells; `lots` still open; price and trigger in ticks, 0 where the kind has none.
+
+    leg: 0 the net or long position, 1 the short one of hedge mode. rising: whether a rising market meets the trigger; None: as a
+    stop does, a buy's above and a sell's below.
+    """
 
     number: int
     client_id: str
@@ -27,6 +31,8 @@ class Order:
     price: int = 0
     trigger: int = 0
     reduce_only: bool = False
+    leg: int = 0
+    rising: bool | None = None
 
     @property
     def rank(self) -> int:
@@ -46,7 +52,7 @@ class Met(NamedTuple):
 def level(order: Order) -> tuple[int, bool]:
     """The price that matters, and whether it is met by a rising market."""
     if order.kind in ("stop", "stop_limit"):
-        return order.trigger, order.side > 0
+        return order.trigger, order.side > 0 if order.rising is None else order.rising
     return order.price, order.side < 0
 
 

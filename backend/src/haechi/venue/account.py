@@ -7,8 +7,9 @@ Prices in ticks, quantities in lots, money in 1e-8; values for people are made w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Protocol
 
 from haechi.core import layout as at
 from haechi.core import matching
@@ -24,6 +25,27 @@ from haechi.core.walk import NEVER
 from haechi.exchanges.port import Event, Fill, Gone, Liquidated, Paid
 
 OPEN_ORDERS_MAX = 500
+Slices = list[tuple[int, int]]  # (price in ticks, lots)
+Take = Callable[[int, int, int], Slices]  # side, lots, worst price (0: any) -> what the book gives
+
+
+class Witness(Protocol):
+    """Is told by an account, at once and in order, what is booked: keeps the records of a member (booking.py)."""
+
+    def filled(self, m: int, order: Order, lots: int, price: int, fee: int, profit: int, *, maker: bool, closes: bool) -> None: ...
+
+    def triggered(self, m: int, order: Order) -> None:
+        """A stop's or stop-limit's trigger was met; it fills or rests next."""
+
+    def refuses(self, m: int, order: Order) -> str:
+        """'' or why a triggered order must fail."""
+
+    def ended(self, m: int, order: Order, reason: str) -> None: ...
+
+    def funded(self, m: int, leg: int, amount: int) -> None: ...
+
+    def liquidated(self, m: int, leg: int, lots: int, price: int, profit: int, *, cause: bool) -> None:
+        """signed lots closed; cause: the leg whose liquidation price was met, else closed with it at its mark."""
 
 
 class Account:
@@ -39,20 +61,24 @@ class Account:
         self.point = [0] * len(instruments)  # where the market stands while a bar is walked, 0 between bars
         self.events: deque[Event] = deque()
         self.now_ms = 0
+        self.told = False  # true while a listener acts on what it was told: time stands still
+        self.witness: Witness | None = None
+        self.takes: list[Take | None] = [None] * len(instruments)  # None: liquidity without limit where the market stands
+        self.leverages: dict[tuple[int, int], int] = {}  # of single legs, where they differ from the market's
         self._number = 0
 
     # ---- what the account holds
 
-    def row(self, m: int) -> int:
-        return 1 + 2 * m
+    def row(self, m: int, leg: int = 0) -> int:
+        return 1 + 2 * m + leg
 
-    def lots(self, m: int) -> int:
-        """Signed lots of the net position."""
-        return int(self.machine.state[self.row(m), at.LOTS])
+    def lots(self, m: int, leg: int = 0) -> int:
+        """Signed lots of the net position, or of one leg."""
+        return int(self.machine.state[self.row(m, leg), at.LOTS])
 
     def involved(self, m: int) -> bool:
         """Whether a bar of this market can do anything to this account."""
-        return bool(self.orders[m] or self.queued[m] or self.lots(m))
+        return bool(self.orders[m] or self.queued[m] or self.lots(m) or self.lots(m, 1))
 
     @property
     def wallet(self) -> Decimal:
@@ -86,7 +112,8 @@ class Account:
         if sum(map(len, self.orders)) >= OPEN_ORDERS_MAX:
             return "too_many_orders"
         if order.reduce_only:
-            if not self.lots(m) or (self.lots(m) > 0) == (order.side > 0):
+            held = self.lots(m, order.leg)
+            if not held or (held > 0) == (order.side > 0):
                 return "no_position"
         elif order.lots < plan[at.MIN_LOTS]:
             return "below_minimum"
@@ -116,29 +143,50 @@ class Account:
         if execution is None:
             self.gone(m, order, "post_only")
         elif execution.price == 0:
-            order.kind = execution.kind
+            self._rest_as(m, order, execution.kind)
             self.orders[m].append(order)
         else:
-            self.execute(m, order, execution)
+            self._carry_out(m, order, execution)
+
+    def _rest_as(self, m: int, order: Order, kind: str) -> None:
+        if order.kind != kind:
+            order.kind = kind
+            if self.witness is not None:
+                self.witness.triggered(m, order)
+
+    def _carry_out(self, m: int, order: Order, execution: Execution) -> None:
+        """Fill it; a triggered one may be told to fail."""
+        if order.trigger and order.kind in ("stop", "stop_limit") and self.witness is not None:
+            self.witness.triggered(m, order)
+            why = self.witness.refuses(m, order)
+            if why:
+                self.gone(m, order, why)
+                return
+        self.execute(m, order, execution)
 
     def gone(self, m: int, order: Order, reason: str) -> None:
+        if self.witness is not None:
+            self.witness.ended(m, order, reason)
         self.events.append(Gone(order.client_id, self.instruments[m].symbol, reason, self.now_ms))
 
     # ---- a bar, step by step (docs/engine.md, "Time"); the venue lets listeners act between the steps
 
     def fund(self, m: int, price: int, rate: int) -> None:
-        before = int(self.machine.state[0, at.FUNDING])
-        fund(self.machine.state, self.plans, m, price, rate)
-        amount = int(self.machine.state[0, at.FUNDING]) - before
-        if self.lots(m):
-            symbol = self.instruments[m].symbol
-            self.events.append(Paid(f"{self.name}-f{self.number()}", symbol, unscaled(amount), self.now_ms))
+        state = self.machine.state
+        before = [int(state[self.row(m, leg), at.PAID_FUNDING]) for leg in (0, 1)]
+        fund(state, self.plans, m, price, rate)
+        for leg in (0, 1):
+            amount = int(state[self.row(m, leg), at.PAID_FUNDING]) - before[leg]
+            if not self.lots(m, leg):
+                continue
+            if self.witness is not None:
+                self.witness.funded(m, leg, amount)
+            self.events.append(Paid(f"{self.name}-f{self.number()}", self.instruments[m].symbol, unscaled(amount), self.now_ms))
 
     def opens(self, m: int, price: int) -> None:
         """Liquidation at the open, then what waited for this price, in the order in which it came."""
         self.point[m] = price
-        if self._liquidation_distance(m, price, price) == 0:
-            self._liquidate(m)
+        self._liquidate_at(m, price, 0)
         waiting, self.queued[m] = self.queued[m], []
         for order in waiting:
             self.arrive(m, order)
@@ -155,14 +203,14 @@ class Account:
         """Go from where the market stands towards b, to the first thing met; False if nothing is met before b."""
         a = self.point[m]
         met = matching.nearest(self.orders[m], a, b)
-        end = self._liquidation_distance(m, a, b)
+        end = min(self._liquidation_distance(m, leg, a, b) for leg in (0, 1))
         away = min(end, met.distance if met else NEVER)
         if away == NEVER:
             self.point[m] = b
             return False
         self.point[m] = a + away if b >= a else a - away
         if end == away:
-            self._liquidate(m)
+            self._liquidate_at(m, self.point[m], 0)
         elif met is not None:
             self._met(m, met.order, matching.on_way(met.order, self.point[m], int(self.plans[m, at.SLIPPAGE])))
         return True
@@ -173,58 +221,116 @@ class Account:
 
     def _met(self, m: int, order: Order, execution: Execution) -> None:
         if execution.price == 0:
-            order.kind = execution.kind
+            self._rest_as(m, order, execution.kind)
             return
         self.orders[m].remove(order)
-        self.execute(m, order, execution)
+        self._carry_out(m, order, execution)
 
     # ---- fills
 
     def execute(self, m: int, order: Order, execution: Execution) -> None:
-        """Reduce what is held the other way, open with the rest; refused by margin or tier, the rest is gone."""
-        held = self.lots(m)
+        """Fill the order, as far as the book goes; what a limit order finds nothing for rests, of a market order it is gone."""
+        take = self.takes[m]
+        if take is None or execution.maker:
+            self._book(m, order, order.lots, execution)
+            return
+        for price, lots in take(order.side, order.lots, order.price):
+            if order.lots and not self._book(m, order, lots, Execution(price, False, execution.kind)):
+                return
+        if order.lots and order.price:
+            order.kind = "limit"
+            self.orders[m].append(order)
+        elif order.lots:
+            self.gone(m, order, "no_liquidity")
+
+    def fill_part(self, m: int, order: Order, lots: int, *, maker: bool = True) -> bool:
+        """Fill some lots of a resting order at its price; False if margin or position refused it and the order is gone."""
+        price = order.price or self.point[m]
+        if lots >= order.lots:
+            self.orders[m].remove(order)
+        done = self._book(m, order, min(lots, order.lots), Execution(price, maker, order.kind))
+        if not done and order in self.orders[m]:
+            self.orders[m].remove(order)
+        return done
+
+    def _book(self, m: int, order: Order, lots: int, execution: Execution) -> bool:
+        """Reduce what is held the other way, open with the rest; False if refused by margin or tier: the rest is gone."""
+        held = self.lots(m, order.leg)
         opposite = held != 0 and (held > 0) != (order.side > 0)
-        closing = min(abs(held), order.lots) if opposite else 0
+        closing = min(abs(held), lots) if opposite else 0
         if closing:
             self._fill(m, order, closing, execution, closes=True)
-        opening = 0 if order.reduce_only else order.lots - closing
-        if order.reduce_only and not closing:
-            self.gone(m, order, "no_position")
-        elif opening:
-            refused = int(refusal(self.machine.state, self.plans, self.row(m), opening, execution.price))
-            if refused >= 0:
-                self.gone(m, order, at.REFUSALS[refused])
-            else:
-                self._fill(m, order, opening, execution, closes=False)
+        opening = 0 if order.reduce_only else lots - closing
+        if order.reduce_only and (not closing or closing < lots):
+            if not closing or self.witness is not None:
+                self.gone(m, order, "no_position")
+            order.lots = 0
+            return False
+        if not opening:
+            return True
+        if self.leverages:
+            self.plans[m, at.LEVERAGE] = self.leverages.get((m, order.leg), self.plans[m, at.LEVERAGE])
+        refused = int(refusal(self.machine.state, self.plans, self.row(m, order.leg), opening, execution.price))
+        if refused >= 0:
+            self.gone(m, order, at.REFUSALS[refused])
+            order.lots = 0
+            return False
+        self._fill(m, order, opening, execution, closes=False)
+        return True
 
     def _fill(self, m: int, order: Order, lots: int, execution: Execution, *, closes: bool) -> None:
-        state, plans, r = self.machine.state, self.plans, self.row(m)
+        state, plans, r = self.machine.state, self.plans, self.row(m, order.leg)
         rate = int(plans[m, at.MAKER if execution.maker else at.TAKER])
         fees, wallet = int(state[0, at.FEES]), int(state[0, at.WALLET])
+        order.lots -= lots
         if closes:
             leave(state, plans, self.machine.trades, r, lots, execution.price, rate, at.BY_SIGNAL, self.now_ms)
         else:
             enter(state, plans, r, order.side, lots, execution.price, rate, self.now_ms, self.point[m])
         paid = int(state[0, at.FEES]) - fees
+        profit = int(state[0, at.WALLET]) - wallet + paid
         one = self.instruments[m]
+        if self.witness is not None:
+            self.witness.filled(m, order, lots, execution.price, paid, profit, maker=execution.maker, closes=closes)
         self.events.append(Fill(
             f"{self.name}-t{self.number()}", order.client_id, one.symbol, "buy" if order.side > 0 else "sell", one.quantity(lots),
-            one.price(execution.price), unscaled(paid), unscaled(int(state[0, at.WALLET]) - wallet + paid), execution.maker,
-            one.price(self.point[m]), self.now_ms))
+            one.price(execution.price), unscaled(paid), unscaled(profit), execution.maker, one.price(self.point[m]), self.now_ms))
 
-    def _liquidation_distance(self, m: int, a: int, b: int) -> int:
-        leg = self.machine.state[self.row(m)]
-        if not leg[at.LOTS] or leg[at.LIQUIDATION] <= 0:
+    # ---- liquidation
+
+    def _liquidation_distance(self, m: int, leg: int, a: int, b: int) -> int:
+        held = self.machine.state[self.row(m, leg)]
+        if not held[at.LOTS] or held[at.LIQUIDATION] <= 0:
             return NEVER
-        stand_in = Order(0, "", -1 if leg[at.LOTS] > 0 else 1, 1, "stop", trigger=int(leg[at.LIQUIDATION]))
+        stand_in = Order(0, "", -1 if held[at.LOTS] > 0 else 1, 1, "stop", trigger=int(held[at.LIQUIDATION]))
         return matching.distance(stand_in, a, b)
 
-    def _liquidate(self, m: int) -> None:
-        state, r, one = self.machine.state, self.row(m), self.instruments[m]
+    def _liquidate_at(self, m: int, price: int, first: int) -> None:
+        for leg in range(first, 2):
+            if self._liquidation_distance(m, leg, price, price) == 0:
+                self.liquidate(m, leg)
+
+    def liquidate(self, m: int, leg: int) -> None:
+        """The leg is closed at its liquidation price; under cross margin everything else goes with it, at its mark."""
+        state, r, one = self.machine.state, self.row(m, leg), self.instruments[m]
         lots, price, wallet = int(state[r, at.LOTS]), int(state[r, at.LIQUIDATION]), int(state[0, at.WALLET])
+        others = [(q, int(state[q, at.LOTS]), int(state[q, at.COST]), int(state[q, at.MARK]))
+                  for q in range(1, len(state)) if q != r and state[q, at.LOTS] and self.plans[m, at.CROSS]]
         liquidate(state, self.plans, self.machine.trades, r, self.now_ms)
+        lost = wallet - int(state[0, at.WALLET])
+        self._witness_liquidation(m, leg, lots, price, lost, others)
         self.events.append(Liquidated(f"{self.name}-t{self.number()}", one.symbol, "sell" if lots > 0 else "buy", one.quantity(abs(lots)),
-                                      one.price(price), unscaled(wallet - int(state[0, at.WALLET])), self.now_ms))
-        for order in [order for order in self.orders[m] if order.reduce_only]:
+                                      one.price(price), unscaled(lost), self.now_ms))
+        for order in [order for order in self.orders[m] if order.reduce_only and order.leg == leg]:
             self.orders[m].remove(order)
             self.gone(m, order, "no_position")
+
+    def _witness_liquidation(self, m: int, leg: int, lots: int, price: int, lost: int, others: list[tuple[int, int, int, int]]) -> None:
+        if self.witness is None:
+            return
+        profit = -lost
+        for q, held, cost, mark in others:
+            gross = (held * mark - cost) * int(self.plans[(q - 1) // 2, at.UNIT])
+            profit -= gross
+            self.witness.liquidated((q - 1) // 2, (q - 1) % 2, held, mark, gross, cause=False)
+        self.witness.liquidated(m, leg, lots, price, profit, cause=True)

@@ -94,11 +94,45 @@ class Venue:
         return self.market[symbol]
 
     async def instant(self, bars: Mapping[str, TickBar]) -> None:
-        """All bars of one instant: every market walks its bar, then all closes are marked and told."""
+        """All bars of one instant at once: every account walks its markets, then all closes are marked and told."""
         for name in list(self.accounts):
             for symbol, bar in bars.items():
                 if name in self.accounts and self._concerned(name, symbol):
                     await self._walk(self.accounts[name], self.market[symbol], bar)
+        await self.closes(bars)
+
+    def _concerned(self, name: str, symbol: str) -> bool:
+        """Whether this bar can do anything to the account, or somebody watches the price on it."""
+        watched = any(ear.prices and ear.symbol == symbol for ear in self.ears[name])
+        return watched or self.accounts[name].involved(self.market[symbol])
+
+    async def _walk(self, account: Account, m: int, bar: TickBar) -> None:
+        await self._open(account, m, bar.ts, bar.open, bar.rates)
+        points = path(bar.open, bar.high, bar.low, bar.close)
+        for part, point in enumerate(points[1:], start=1):
+            account.now_ms = bar.ts + part * (self.timeframe_ms - 1) // 4
+            await self._go(account, m, point)
+        account.point[m] = 0
+
+    # ---- a bar in steps, for all accounts together
+
+    async def opens(self, m: int, ts: int, price: int, rates: Sequence[int] = ()) -> None:
+        """A bar opens: funding, then a gap to its first price."""
+        for account in list(self.accounts.values()):
+            await self._open(account, m, ts, price, rates)
+
+    async def moves(self, m: int, ts: int, price: int) -> None:
+        """The price goes on a straight line to `price`."""
+        symbol = self.instruments[m].symbol
+        for name, account in list(self.accounts.items()):
+            account.now_ms = ts
+            if self._concerned(name, symbol):
+                await self._go(account, m, price)
+            else:
+                account.point[m] = price
+
+    async def closes(self, bars: Mapping[str, TickBar]) -> None:
+        """The bars of this instant are over: marked, kept and told."""
         for symbol, bar in bars.items():
             self.last[symbol] = bar
             self.candles[symbol].append(bar)
@@ -108,30 +142,23 @@ class Venue:
         for symbol, bar in bars.items():
             await self._tell_bar(symbol, bar)
 
-    def _concerned(self, name: str, symbol: str) -> bool:
-        """Whether this bar can do anything to the account, or somebody watches the price on it."""
-        watched = any(ear.prices and ear.symbol == symbol for ear in self.ears[name])
-        return watched or self.accounts[name].involved(self.market[symbol])
-
-    async def _walk(self, account: Account, m: int, bar: TickBar) -> None:
+    async def _open(self, account: Account, m: int, ts: int, price: int, rates: Sequence[int]) -> None:
         begin_bar(account.machine.state, m, self.bars_played)
-        account.now_ms = bar.ts
-        for rate in bar.rates:
-            account.fund(m, bar.open, rate)
+        account.now_ms = ts
+        for rate in rates:
+            account.fund(m, price, rate)
         refresh_cross(account.machine.state, account.plans, m)
-        account.opens(m, bar.open)
+        account.opens(m, price)
         await self._tell(account)
         while account.meet_at_open(m):
             await self._tell(account)
         await self._price(account, m)
-        points = path(bar.open, bar.high, bar.low, bar.close)
-        for part, point in enumerate(points[1:], start=1):
-            account.now_ms = bar.ts + part * (self.timeframe_ms - 1) // 4
-            while account.meet_on_way(m, point):
-                await self._tell(account)
-                await self._price(account, m)
+
+    async def _go(self, account: Account, m: int, price: int) -> None:
+        while account.meet_on_way(m, price):
+            await self._tell(account)
             await self._price(account, m)
-        account.point[m] = 0
+        await self._price(account, m)
 
     async def _price(self, account: Account, m: int) -> None:
         if not any(ear.prices for ear in self.ears.get(account.name, ())):  # none: closed meanwhile by what it was told
@@ -146,9 +173,17 @@ class Venue:
             await self._hear(account.name, account.events.popleft())
 
     async def _hear(self, name: str, event: Event) -> None:
+        account = self.accounts.get(name)
         for ear in list(self.ears.get(name, ())):
             if ear.symbol == event.symbol and (ear.prices or not isinstance(event, Price)):
-                await ear.listener.hear(event)
+                before = account is not None and account.told
+                if account is not None:
+                    account.told = True
+                try:
+                    await ear.listener.hear(event)
+                finally:
+                    if account is not None:
+                        account.told = before
 
     def told(self, symbol: str, bar: TickBar) -> Bar:
         """A bar in prices."""
