@@ -44,8 +44,8 @@ class Witness(Protocol):
 
     def funded(self, m: int, leg: int, amount: int) -> None: ...
 
-    def liquidated(self, m: int, leg: int, lots: int, price: int, profit: int, *, cause: bool) -> None:
-        """signed lots closed; cause: the leg whose liquidation price was met, else closed with it at its mark."""
+    def liquidated(self, m: int, leg: int, lots: int, price: int, profit: int, gross: int) -> None:
+        """signed lots closed at `price`, worth `gross` there; what the wallet lost beyond (profit < gross) is the insurance's."""
 
 
 class Account:
@@ -129,6 +129,13 @@ class Account:
         self._number += 1
         return self._number
 
+    @property
+    def last_number(self) -> int:
+        return self._number
+
+    def start_numbers(self, after: int) -> None:
+        self._number = after
+
     def cancel(self, m: int, client_id: str) -> bool:
         for waiting in (self.orders[m], self.queued[m]):
             for order in waiting:
@@ -167,6 +174,9 @@ class Account:
     def gone(self, m: int, order: Order, reason: str) -> None:
         if self.witness is not None:
             self.witness.ended(m, order, reason)
+        self.tell_gone(m, order, reason)
+
+    def tell_gone(self, m: int, order: Order, reason: str) -> None:
         self.events.append(Gone(order.client_id, self.instruments[m].symbol, reason, self.now_ms))
 
     # ---- a bar, step by step (docs/engine.md, "Time"); the venue lets listeners act between the steps
@@ -232,10 +242,10 @@ class Account:
         """Fill the order, as far as the book goes; what a limit order finds nothing for rests, of a market order it is gone."""
         take = self.takes[m]
         if take is None or execution.maker:
-            self._book(m, order, order.lots, execution)
+            self.book(m, order, order.lots, execution)
             return
         for price, lots in take(order.side, order.lots, order.price):
-            if order.lots and not self._book(m, order, lots, Execution(price, False, execution.kind)):
+            if order.lots and not self.book(m, order, lots, Execution(price, False, execution.kind)):
                 return
         if order.lots and order.price:
             order.kind = "limit"
@@ -248,12 +258,12 @@ class Account:
         price = order.price or self.point[m]
         if lots >= order.lots:
             self.orders[m].remove(order)
-        done = self._book(m, order, min(lots, order.lots), Execution(price, maker, order.kind))
+        done = self.book(m, order, min(lots, order.lots), Execution(price, maker, order.kind))
         if not done and order in self.orders[m]:
             self.orders[m].remove(order)
         return done
 
-    def _book(self, m: int, order: Order, lots: int, execution: Execution) -> bool:
+    def book(self, m: int, order: Order, lots: int, execution: Execution) -> bool:
         """Reduce what is held the other way, open with the rest; False if refused by margin or tier: the rest is gone."""
         held = self.lots(m, order.leg)
         opposite = held != 0 and (held > 0) != (order.side > 0)
@@ -316,21 +326,22 @@ class Account:
         lots, price, wallet = int(state[r, at.LOTS]), int(state[r, at.LIQUIDATION]), int(state[0, at.WALLET])
         others = [(q, int(state[q, at.LOTS]), int(state[q, at.COST]), int(state[q, at.MARK]))
                   for q in range(1, len(state)) if q != r and state[q, at.LOTS] and self.plans[m, at.CROSS]]
+        worth = (lots * price - int(state[r, at.COST])) * int(self.plans[m, at.UNIT])
         liquidate(state, self.plans, self.machine.trades, r, self.now_ms)
         lost = wallet - int(state[0, at.WALLET])
-        self._witness_liquidation(m, leg, lots, price, lost, others)
+        self._witness_liquidation(m, leg, lots, price, -lost, worth, others)
         self.events.append(Liquidated(f"{self.name}-t{self.number()}", one.symbol, "sell" if lots > 0 else "buy", one.quantity(abs(lots)),
                                       one.price(price), unscaled(lost), self.now_ms))
         for order in [order for order in self.orders[m] if order.reduce_only and order.leg == leg]:
             self.orders[m].remove(order)
             self.gone(m, order, "no_position")
 
-    def _witness_liquidation(self, m: int, leg: int, lots: int, price: int, lost: int, others: list[tuple[int, int, int, int]]) -> None:
+    def _witness_liquidation(self, m: int, leg: int, lots: int, price: int, profit: int, worth: int,
+                             others: list[tuple[int, int, int, int]]) -> None:
         if self.witness is None:
             return
-        profit = -lost
         for q, held, cost, mark in others:
             gross = (held * mark - cost) * int(self.plans[(q - 1) // 2, at.UNIT])
             profit -= gross
-            self.witness.liquidated((q - 1) // 2, (q - 1) % 2, held, mark, gross, cause=False)
-        self.witness.liquidated(m, leg, lots, price, profit, cause=True)
+            self.witness.liquidated((q - 1) // 2, (q - 1) % 2, held, mark, gross, gross)
+        self.witness.liquidated(m, leg, lots, price, profit, worth)

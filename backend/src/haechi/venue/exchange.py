@@ -130,6 +130,7 @@ class Venue:
                 await self._go(account, m, price)
             else:
                 account.point[m] = price
+                await self._tell(account)
 
     async def closes(self, bars: Mapping[str, TickBar]) -> None:
         """The bars of this instant are over: marked, kept and told."""

@@ -1,0 +1,31 @@
+"""The other side of everything members do: the market's counterparty, fees, funding and insurance. Money in 1e-8.
+
+At any price the members' wallets with what is open, and what is kept here, sum to zero: nothing is made and nothing lost.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Clearing(msgspec.Struct):
+    """deposits: what members brought. cash and lots: the counterparty's, one a market."""
+
+    lots: list[int]
+    cash: list[int]
+    deposits: int = 0
+    fees: int = 0
+    funding: int = 0
+    insurance: int = 0
+
+    def traded(self, m: int, side: int, lots: int, money: int, fee: int) -> None:
+        """A member's fill: side +1 bought `lots` for `money`."""
+        self.lots[m] -= side * lots
+        self.cash[m] += side * money
+        self.fees += fee
+
+    def liquidated(self, m: int, lots: int, money: int, profit: int, gross: int) -> None:
+        """signed lots of a member taken over for `money` (signed as the lots). What he lost beyond `gross` is the insurance's."""
+        self.lots[m] += lots
+        self.cash[m] -= money
+        self.insurance += gross - profit
