@@ -57,6 +57,9 @@ def send(member: Member, record: OrderRecord) -> None:
         account.orders[m].append(order)
     elif record.force == "fok" and record.kind == "limit" and not fills_whole(member, order, m):
         account.gone(m, order, "fok")
+    elif account.takes[m] is not None and record.force == "post_only":
+        crosses = member.floor.book_lots(m, order.side, order.price) > 0  # a real book: its best price counts, not the last
+        account.gone(m, order, "post_only") if crosses else account.orders[m].append(order)
     else:
         account.arrive(m, order)
         if record.force == "ioc" and record.open and record.kind == "limit":
