@@ -1,7 +1,8 @@
 """The faults there are: when each is drawn, what it takes, and how an order for one is read.
 
-refuse: a request comes; the fault may answer in the exchange's place. prepare: it will be executed. world: it was executed. answer: its
-answer is about to leave. push: a frame is about to be sent. clock: the time is read. act: at once, or when a request with `path` was executed.
+When: refuse: a request comes; the fault may answer in the exchange's place. prepare: the request will be executed. world: it was
+executed. answer: its answer is about to leave. push: a frame is about to be sent. clock: the time is read. trigger: a plan's trigger
+was met. act: at once, or with `path` when such a request was executed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from haechi.venue.fault_fields import (
     DAY_MS,
     MILLION,
     Field,
-    decimal,
     move,
     names,
     nonzero,
@@ -28,9 +28,11 @@ from haechi.venue.fault_fields import (
     word,
     yes_or_no,
 )
+from haechi.venue.wire.codes import MESSAGES
 
 WITHIN_DAY = whole(0, DAY_MS)
 WITHOUT_END = None
+AT_ONCE_MAX = 100
 HANG = Field(WITHIN_DAY, "ms the connection hangs before it drops", 10_000)
 STANDS = Field(whole(1, 30 * DAY_MS), "ms it stands from its first draw; left out: until it is deleted")
 SIDE = Field(word("long", "short"), "which leg, in hedge mode; left out: the one that is held")
@@ -84,6 +86,15 @@ class Wanted:
     after: int
     own: Mapping[str, Any]
 
+    @property
+    def at_once(self) -> bool:
+        """It acts when it is ordered, and is not drawn later."""
+        if self.name == "dropped_stream":
+            return self.channel is None
+        if self.name == "partial_fill":
+            return self.own["order"] is not None
+        return self.kind.when == "act" and self.path is None
+
 
 def act(says: str, needs: tuple[str, ...], **fields: Field) -> Kind:
     return Kind("act", says, fields, needs=needs)
@@ -126,7 +137,8 @@ KINDS: dict[str, Kind] = {
     "push_late": Kind("push", "A frame comes late.", {"delay_ms": Field(whole(1, DAY_MS), "ms", 5_000)}, STREAM),
     "push_missing": Kind("push", "A frame never comes.", {}, STREAM),
     "silent_stream": Kind("push", "No data comes; the heartbeat goes on.", {"for_ms": STANDS}, STREAM, count=WITHOUT_END),
-    "dropped_stream": Kind("push", "The connection is cut: at once, or with `channel` when a frame of it is due, which is lost.", {}, STREAM),
+    "dropped_stream": Kind("push", "The connection is cut: at once, or with `channel` when a frame of it is due, which is lost.",
+                           filters=STREAM),
     # ---- orders
     "partial_fill": Kind("world", "An order that rests is filled in pieces, but for a remainder.", {
         "order": Field(text, "id or client id: at once; left out: the next order that rests"),
@@ -134,9 +146,10 @@ KINDS: dict[str, Kind] = {
         "dust_lots": Field(whole(0, 10**6), "lots that stay", 1)}),
     "cancel_fill_race": Kind("prepare", "The order is filled before its cancelling is read."),
     "stop_rejected": Kind("trigger", "A triggered order fails (fail_execute).", filters=("member",), needs=("member",)),
-    "manual_order": act("The member's owner places an order by hand.", ("member", "symbol"), side=Field(word("buy", "sell"), "", required=True),
+    "manual_order": act("The member's owner places an order by hand.", ("member", "symbol"),
+                        side=Field(word("buy", "sell"), "which way", required=True),
                         size=Field(positive, "in base units", required=True), price=Field(positive, "left out: at the market"),
-                        reduce_only=Field(yes_or_no, "", default=False), hold_side=SIDE),
+                        reduce_only=Field(yes_or_no, "whether it only closes", default=False), hold_side=SIDE),
     "manual_transfer": act("The member's owner moves money.", ("member",),
                            amount=Field(nonzero, "quote money, in (+) or out (-)", required=True)),
     "mode_changed": act("The member's owner changes a setting; refused where the exchange would refuse it.", ("member",),
@@ -174,8 +187,9 @@ def wanted(order: object) -> Wanted:
     values = {one: _value(name, kind, one, known[one], order.get(one)) for one in known}
     common = {one: values.pop(one, None) for one in ("member", "symbol", "path", "channel", "count", "probability", "seed", "after")}
     count = kind.count if common.pop("count") is None else order["count"]
-    _check_pairs(name, common["symbol"], values)
-    return Wanted(name, kind, count=count, own=values, **common)
+    made = Wanted(name, kind, count=count, own=values, **common)
+    _check_pairs(made)
+    return made
 
 
 def _value(name: str, kind: Kind, one: str, known: Field, given: object) -> Any:
@@ -186,20 +200,34 @@ def _value(name: str, kind: Kind, one: str, known: Field, given: object) -> Any:
     return known.default
 
 
-def _check_pairs(name: str, asked_symbol: object, own: Mapping[str, Any]) -> None:
+def _check_pairs(made: Wanted) -> None:
     """What one field alone cannot say."""
-    if name == "maintenance" and own["code"] == "41114" and asked_symbol is None:
+    name, own = made.name, made.own
+    if name == "maintenance" and own["code"] == "41114" and made.symbol is None:
         raise BadInput("maintenance with code 41114 is of one symbol: name it")
     if name == "gap_through_stop" and (own["price"] is None) == (own["fraction"] is None):
         raise BadInput("gap_through_stop needs either 'price' or 'fraction'")
+    if name == "partial_fill" and own["order"] is not None and made.member is None:
+        raise BadInput("partial_fill of one 'order' needs its 'member'")
     if name == "mode_changed":
-        settings = [one for one in ("position_mode", "margin_mode", "leverage") if own[one] is not None]
-        if len(settings) != 1:
-            raise BadInput("mode_changed needs one of 'position_mode', 'margin_mode', 'leverage'")
-        if settings != ["position_mode"] and asked_symbol is None:
-            raise BadInput(f"mode_changed with {settings[0]!r} needs 'symbol'")
-    if name in ("error_before", "error_after") and own["message"] is not None and own["code"] is None:
-        raise BadInput(f"{name} takes 'message' only with 'code'")
+        _check_setting(made)
+    if name in ("error_before", "error_after"):
+        _check_sentence(made)
+    if made.at_once and (made.after or (made.count or 1) > AT_ONCE_MAX):
+        raise BadInput(f"{name} acts at once, at most {AT_ONCE_MAX} times; for later ones say at which 'path' (or 'channel') it is drawn")
 
 
-__all__ = ["KINDS", "Kind", "Wanted", "decimal", "wanted"]
+def _check_setting(made: Wanted) -> None:
+    settings = [one for one in ("position_mode", "margin_mode", "leverage") if made.own[one] is not None]
+    if len(settings) != 1:
+        raise BadInput("mode_changed needs one of 'position_mode', 'margin_mode', 'leverage'")
+    if settings != ["position_mode"] and made.symbol is None:
+        raise BadInput(f"mode_changed with {settings[0]!r} needs 'symbol'")
+
+
+def _check_sentence(made: Wanted) -> None:
+    code, message = made.own["code"], made.own["message"]
+    if code is None and message is not None:
+        raise BadInput(f"{made.name} takes 'message' only with 'code'")
+    if code is not None and message is None and code not in MESSAGES:
+        raise BadInput(f"code {code} is not in the exchange's list: say the 'message' that goes with it")

@@ -26,8 +26,12 @@ def busy(member: Member, m: int | None = None) -> bool:
 
 def set_leverage(member: Member, m: int, leverage: int | None, long: int | None, short: int | None) -> None:
     """One figure for the symbol; in isolated hedge mode also one for each leg. An isolated position is given the margin it now needs."""
-    wanted = {0: long or leverage, 1: short or leverage} if member.hedge and not member.cross(m) else {0: leverage or long or short}
-    if not any(wanted.values()):
+    def first_of(*figures: int | None) -> int | None:
+        return next((figure for figure in figures if figure is not None), None)
+
+    two = member.hedge and not member.cross(m)
+    wanted = {0: first_of(long, leverage), 1: first_of(short, leverage)} if two else {0: first_of(leverage, long, short)}
+    if all(figure is None for figure in wanted.values()):
         raise Refusal("40019", "leverage")
     for figure in wanted.values():
         if figure is not None and not 1 <= figure <= member.floor.contracts[m].leverage_max:
