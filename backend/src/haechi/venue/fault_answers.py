@@ -21,12 +21,6 @@ def drop(request: web.BaseRequest) -> NoReturn:
     raise Dropped("a fault dropped the connection")
 
 
-def cut(request: web.BaseRequest) -> None:
-    """As `drop`, while the request goes on."""
-    if request.transport is not None:
-        request.transport.abort()
-
-
 def page(status: int) -> web.Response:
     """What a proxy in front of the exchange shows."""
     title = f"{status} {PAGES.get(status, 'Error')}"

@@ -20,6 +20,7 @@ class Call(NamedTuple):
     member: str
     symbol: str
     fields: Mapping[str, Any]
+    body: bytes = b""
 
 
 class Fault:

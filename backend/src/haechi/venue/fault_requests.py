@@ -8,27 +8,42 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
+import orjson
 from aiohttp import web
 
 from haechi.venue import fault_orders
-from haechi.venue.fault_answers import content, cut, drop, envelope, half, page
+from haechi.venue.fault_answers import content, drop, envelope, half, page
 from haechi.venue.fault_draws import Call, Fault
 from haechi.venue.records import OrderRecord
 from haechi.venue.wire.codes import RATE, message
 
 if TYPE_CHECKING:
     from haechi.venue.faults import Faults
+    from haechi.venue.floor import Floor
 
 ORDERS = "/api/v2/mix/order/"
 PLACES = tuple(ORDERS + end for end in ("place-order", "batch-place-order"))
 CANCELS = tuple(ORDERS + end for end in ("cancel-order", "batch-cancel-orders", "cancel-all-orders"))
-ARRIVED = web.RequestKey("arrived_ms", int)  # when a request that is executed late really came
-LOST = web.RequestKey("lost_ms", int)  # its answer goes nowhere: how long the connection still hangs before it drops
 CANCELS_ANY = (*CANCELS, ORDERS + "cancel-plan-order")
 
 Refuses = Callable[["Faults", Fault, web.Request, Call], Awaitable[web.StreamResponse | None]]
 Prepares = Callable[["Faults", Fault, Call], None]
 Answers = Callable[["Faults", Fault, web.Request, web.StreamResponse], Awaitable[web.StreamResponse]]
+
+
+def call_of(floor: Floor, request: web.Request, body: bytes) -> Call:
+    """A request as faults see it: unchecked, and whatever is wrong with it is for the route to say."""
+    fields: dict[str, object] = dict(request.query)
+    if body:
+        try:
+            read = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            read = None
+        if isinstance(read, dict):
+            fields.update(read)
+    key, named = floor.keys.get(request.headers.get("ACCESS-KEY", "")), fields.get("symbol")
+    return Call(request.method, request.path, key.member if key is not None else "", named.upper() if isinstance(named, str) else "",
+                fields, body)
 
 
 # ---- in the exchange's place
@@ -38,16 +53,11 @@ async def timeout_before(faults: Faults, fault: Fault, request: web.Request, _ca
     drop(request)
 
 
-async def late_execution(faults: Faults, fault: Fault, request: web.Request, _call: Call) -> web.StreamResponse | None:
-    """The handler goes on after the connection is cut, and what it answers at last goes nowhere (Faults.after)."""
-    hang, delay = fault["hang_ms"], fault["delay_ms"]
-    request[ARRIVED] = faults.floor.wall_ms()  # its timestamp and signature are of the moment it came
-    await faults.wait(min(hang, delay))
-    if hang <= delay:
-        cut(request)
-    await faults.wait(delay - min(hang, delay))
-    request[LOST] = hang - min(hang, delay)
-    return None
+async def late_execution(faults: Faults, fault: Fault, request: web.Request, call: Call) -> web.StreamResponse | None:
+    """Executed apart from this handler, which a server may cancel when its connection is gone."""
+    faults.execute_later(request, call, fault["delay_ms"])
+    await faults.wait(fault["hang_ms"])
+    drop(request)
 
 
 async def error_before(faults: Faults, fault: Fault, _request: web.Request, _call: Call) -> web.StreamResponse | None:

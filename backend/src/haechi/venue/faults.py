@@ -10,17 +10,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
-import orjson
 from aiohttp import web
 
 from haechi.errors import BadInput, NotFound
 from haechi.venue import fault_orders
 from haechi.venue.fault_acts import ACTS
-from haechi.venue.fault_answers import drop
 from haechi.venue.fault_draws import Call, Fault, Undo
 from haechi.venue.fault_kinds import Wanted, wanted
 from haechi.venue.fault_pushes import PUSHES, Sends
-from haechi.venue.fault_requests import ANSWER, LOST, PLACES, PREPARE, REFUSE, fits
+from haechi.venue.fault_requests import ANSWER, PLACES, PREPARE, REFUSE, call_of, fits
 from haechi.venue.fault_views import Views
 from haechi.venue.refusal import Refusal
 
@@ -31,18 +29,22 @@ if TYPE_CHECKING:
 FAULTS_MAX = 1000
 CALL = web.RequestKey("fault_call", Call)
 HEARTBEATS = (b"ping", b"pong")
+Execute = Callable[[web.Request, bytes, int], web.StreamResponse]
 CutStreams = Callable[[str | None, str | None], int]
 
 
 class Faults:
-    """`clock` (ms) and `sleep` (seconds) are the time faults live in. `streams` is set by the stream face: it cuts the connections of a
-    member (None: anybody's) that listen to a channel (None: any) and says how many."""
+    """`clock` (ms) and `sleep` (seconds) are the time faults live in. The faces set how they are reached. `execute`: what answers a request
+    with this body that came at this wall time, ms. `streams`: cuts the connections of a member (None: anybody's) that listen to a channel
+    (None: any) and says how many."""
 
     def __init__(self, floor: Floor, *, enabled: bool = True, seed: int = 0, clock: Callable[[], int] | None = None,
                  sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.floor, self.enabled, self.seed, self.sleep = floor, enabled, seed, sleep
         self.now = clock or floor.wall_ms
         self.streams: CutStreams | None = None
+        self.execute: Execute | None = None
+        self._late: set[asyncio.Task[None]] = set()
         self.faults: dict[str, Fault] = {}
         self._waiting: dict[str, list[Fault]] = {}
         self.views = Views()
@@ -81,6 +83,8 @@ class Faults:
             self.market(made.symbol)
         if made.name == "dropped_stream" and self.streams is None:
             raise BadInput("no streams are served here: there is nothing to drop")
+        if made.name == "late_execution" and self.execute is None:
+            raise BadInput("no REST face is served here: nothing can be executed late")
 
     def remove(self, fault_id: str | None = None) -> int:
         """End one fault, or all; what can be taken back is. NotFound when there is none of this id."""
@@ -96,6 +100,12 @@ class Faults:
         if any(fault.name == "read_lag" for fault in gone):
             self.views.clear()
         return len(gone)
+
+    def close(self) -> None:
+        """The venue ends: what was changed is given back, what waits to be executed is given up."""
+        self.remove()
+        for task in list(self._late):
+            task.cancel()
 
     def shown(self) -> list[dict[str, object]]:
         self._sweep()
@@ -118,15 +128,18 @@ class Faults:
         if not self._waiting or not request.path.startswith("/api/"):
             return None
         self._sweep()
-        call = request[CALL] = self._call(request, body)
+        call = request[CALL] = call_of(self.floor, request, body)
         for fault in self._due("refuse", call):
             answer = await REFUSE[fault.name](self, fault, request, call)
             if answer is not None:
                 return answer
+        self._prepare(call)
+        return None
+
+    def _prepare(self, call: Call) -> None:
         self._restore_policy()
         for fault in self._due("prepare", call):
             PREPARE[fault.name](self, fault, call)
-        return None
 
     async def after(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         """What really is answered. Raises Dropped when nothing is."""
@@ -135,9 +148,6 @@ class Faults:
             return response
         self._restore_policy()
         await self._world(call, response)
-        if LOST in request:
-            await self.wait(request[LOST])
-            drop(request)
         for fault in self._due("answer", call):
             response = await ANSWER[fault.name](self, fault, request, response)
         return response
@@ -189,6 +199,19 @@ class Faults:
 
     # ---- what the kinds use
 
+    def execute_later(self, request: web.Request, call: Call, delay_ms: int) -> None:
+        task = asyncio.create_task(self._execute(request, call, delay_ms, self.floor.wall_ms()))
+        self._late.add(task)  # a task nobody holds may be collected before it is done
+        task.add_done_callback(self._late.discard)
+
+    async def _execute(self, request: web.Request, call: Call, delay_ms: int, came_ms: int) -> None:
+        await self.wait(delay_ms)
+        if self.execute is not None:
+            self._prepare(call)
+            response = self.execute(request, call.body, came_ms)
+            self._restore_policy()
+            await self._world(call, response)
+
     async def wait(self, ms: int) -> None:
         if ms > 0:
             await self.sleep(ms / 1000)
@@ -217,20 +240,6 @@ class Faults:
             if fault.concerns(call) and fits(self, fault, call) and fault.take(self.now()):
                 self._begin(fault)
                 yield fault
-
-    def _call(self, request: web.Request, body: bytes) -> Call:
-        fields: dict[str, object] = dict(request.query)
-        if body:
-            try:
-                read = orjson.loads(body)
-            except orjson.JSONDecodeError:  # the route will say what is wrong with it
-                read = None
-            if isinstance(read, dict):
-                fields.update(read)
-        key = self.floor.keys.get(request.headers.get("ACCESS-KEY", ""))
-        named = fields.get("symbol")
-        return Call(request.method, request.path, key.member if key is not None else "",
-                    named.upper() if isinstance(named, str) else "", fields)
 
     def _begin(self, fault: Fault) -> None:
         """A maintained symbol shows it from the beginning, not only when somebody trades."""

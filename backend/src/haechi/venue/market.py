@@ -208,7 +208,10 @@ class Market:
         if timeframe_ms % self.timeframe_ms:
             return []
         made: deque[TickBar] = deque(maxlen=most)
-        for bar in together([*self.bars, *([self.bar] if self.bar else [])], timeframe_ms, offset_ms):
+        played = [*self.bars, *([self.bar] if self.bar else [])]
+        if start is None and end is None:
+            played = played[-(most + 1) * (timeframe_ms // self.timeframe_ms):]  # the first of them may be cut: it is not asked for
+        for bar in together(played, timeframe_ms, offset_ms):
             if (start is None or bar.ts >= start) and (end is None or bar.ts < end):
                 made.append(bar)
                 if start is not None and end is None and len(made) == most:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from haechi.venue.records import Bill
 from haechi.venue.refusal import Refusal
 from haechi.venue.wire import formats
 from haechi.venue.wire.formats import num
-from haechi.venue.wire.inputs import Call
+from haechi.venue.wire.inputs import MONEY_MAX, Call
 from haechi.venue.wire.paging import listed, page
 from haechi.venue.wire.routing import route
 
 ACCOUNT = "/api/v2/mix/account/"
 SIDES = ("long", "short")
-SMALLEST = Decimal("1e-8")
 FUNDING_FILTERS = ("yes", "no", "append_margin", "adjust_down_lever_append_margin", "reduce_margin", "auto_append_margin")
 WALLETS = ("spot", "p2p", "coin_futures", "usdt_futures", "usdc_futures", "crossed_margin", "isolated_margin")
 
@@ -93,10 +91,7 @@ def set_margin(call: Call) -> Any:
     call.product()
     call.margin_coin()
     leg = leg_of(call)
-    amount = call.decimal("amount")
-    if amount != amount.quantize(SMALLEST):
-        raise Refusal("40020", "amount")
-    call.member.add_margin(call.market(), leg or 0, amount)
+    call.member.add_margin(call.market(), leg or 0, call.amount("amount"))
     return ""
 
 
@@ -190,13 +185,16 @@ def trade_rate(call: Call) -> Any:
 def transfer(call: Call) -> Any:
     """Between the futures account and a spot wallet that has what is asked."""
     source, target = call.word("fromType", WALLETS), call.word("toType", WALLETS)
-    amount = call.decimal("amount")
-    if amount <= 0 or amount != amount.quantize(SMALLEST) or call.text("coin").upper() != "USDT":
+    amount = call.amount("amount")
+    if amount <= 0 or call.text("coin").upper() != "USDT":
         raise Refusal("40020", "amount" if call.text("coin").upper() == "USDT" else "coin")
     if "usdt_futures" not in (source, target) or source == target:
         raise Refusal("40020", "toType")
+    client_oid = call.client_oid()
+    if target == "usdt_futures" and call.member.balance().wallet + amount > MONEY_MAX:
+        raise Refusal("40053", "amount", f"0 and {num(MONEY_MAX)}")
     call.member.transfer(amount if target == "usdt_futures" else -amount)
-    return {"transferId": call.floor.next_id(), "clientOid": call.client_oid()}
+    return {"transferId": call.floor.next_id(), "clientOid": client_oid}
 
 
 @route("GET", "/api/v3/account/settings")

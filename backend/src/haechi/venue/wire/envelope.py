@@ -12,6 +12,7 @@ from haechi.venue.refusal import Refusal
 from haechi.venue.wire.codes import RATE, message
 
 JSON = "application/json"
+LEFT = "x-mbx-used-remain-limit"  # calls left this second
 
 
 def answer(data: Any, now_ms: int) -> web.Response:
@@ -22,7 +23,8 @@ def answer(data: Any, now_ms: int) -> web.Response:
 def refused(no: Refusal, now_ms: int) -> web.Response:
     """400 for what the caller can mend, 404 for an unknown address, 429 when he asks too much."""
     status = {RATE: 429, "40404": 404, "45001": 500}.get(no.code, 400)
-    return web.Response(body=refusal_body(no, now_ms), status=status, content_type=JSON)
+    headers = {LEFT: "0"} if no.code == RATE else None
+    return web.Response(body=refusal_body(no, now_ms), status=status, content_type=JSON, headers=headers)
 
 
 def refusal_body(no: Refusal, now_ms: int) -> bytes:

@@ -15,19 +15,23 @@ from haechi.venue.refusal import Refusal
 USDT = "USDT-FUTURES"
 PRODUCTS = (USDT, "COIN-FUTURES", "USDC-FUTURES", "SUSDT-FUTURES", "SCOIN-FUTURES", "SUSDC-FUTURES")
 CLIENT_OID = re.compile(r"[0-9A-Za-z+_#:.\-]+")
-NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?([eE][+-]?\d{1,2})?")
+NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?([eE][+-]?\d{1,2})?", re.ASCII)
 CLIENT_OID_MAX = 50
 ID_MAX = 20
 MS_MAX = 10**14
+MONEY_MAX = Decimal(10**10)  # int64 holds nine times as much in 1e-8
+MONEY_STEP = Decimal("1e-8")
 
 
 class Call:
-    """One request: its parameters, and who asks; `member` only where the endpoint is private."""
+    """One request: its parameters, and who asks; `member` only where the endpoint is private. now_ms: the wall clock as it is told."""
 
-    __slots__ = ("floor", "given", "ip", "key", "who")
+    __slots__ = ("floor", "given", "ip", "key", "now_ms", "who")
 
-    def __init__(self, floor: Floor, given: dict[str, Any], ip: str, key: ApiKey | None, who: Member | None) -> None:
+    def __init__(self, floor: Floor, given: dict[str, Any], ip: str, key: ApiKey | None, who: Member | None,
+                 now_ms: int | None = None) -> None:
         self.floor, self.given, self.ip, self.key, self.who = floor, given, ip, key, who
+        self.now_ms = floor.wall_ms() if now_ms is None else now_ms
 
     @property
     def member(self) -> Member:
@@ -126,6 +130,13 @@ class Call:
         if isinstance(value, bool):
             raise Refusal("40020", name)
         return figure(repr(value) if isinstance(value, float) else self.text(name, default), name)
+
+    def amount(self, name: str) -> Decimal:
+        """Money, of either sign, in steps of 1e-8."""
+        value = self.decimal(name)
+        if abs(value) > MONEY_MAX or value % MONEY_STEP:
+            raise Refusal("40020", name)
+        return value
 
     def ticks(self, name: str, one: Instrument, default: str | None = "0") -> int:
         """A price in ticks; 45115 off the grid."""

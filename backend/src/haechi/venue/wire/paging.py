@@ -27,7 +27,7 @@ def page(call: Call, records: Iterable[Record], *, identity: Callable[[Record], 
     """One page and the cursor of the next; records come oldest first."""
     start, end = check_span(call, days)
     before = call.order_id("idLessThan")
-    limit = min(call.whole("limit", default, least=1, most=10_000), most)
+    limit = min(call.whole("limit", default, most=10_000) or default, most)
     found: list[Record] = []
     for record in reversed(list(records)):
         when = time(record)

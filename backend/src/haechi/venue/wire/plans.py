@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from haechi.core.instrument import Instrument
+from haechi.venue.plans import check_position_plan
 from haechi.venue.records import ENTRY_PLANS, POSITION_PLANS, PlanRecord, Preset
 from haechi.venue.refusal import Refusal
 from haechi.venue.requests import PlanRequest
@@ -55,15 +56,14 @@ def place_plan_order(call: Call) -> Any:
 
 
 def tpsl(call: Call, m: int, plan_type: str, lots: int, trigger: int, execute: int, client_oid: str, trigger_type: str,
-         distance: int = 0) -> PlanRecord:
+         distance: int = 0) -> PlanRequest:
     """A plan on a position: it closes what `holdSide` names. In one-way mode, the side of the position that is held."""
     leg = leg_of(call)
     assert leg is not None
     long = call.word("holdSide", ("long", "short", "buy", "sell", "net")) in ("long", "buy")
     if call.word("holdSide", ("long", "short", "buy", "sell", "net")) == "net":
         long = call.member.account.lots(m, leg) > 0
-    return call.member.place_plan(PlanRequest(m, -1 if long else 1, plan_type, lots, trigger, trigger_type, execute, client_oid, True, leg,
-                                              distance))
+    return PlanRequest(m, -1 if long else 1, plan_type, lots, trigger, trigger_type, execute, client_oid, True, leg, distance)
 
 
 @route("POST", ORDER + "place-tpsl-order", needs="trade")
@@ -74,34 +74,45 @@ def place_tpsl_order(call: Call) -> Any:
     plan_type = call.word("planType", POSITION_PLANS)
     whole = plan_type.startswith("pos_")
     distance = callback(call, "rangeRate") if plan_type == "moving_plan" else 0
-    return ids(tpsl(call, m, plan_type, 0 if whole else call.lots("size", one), call.ticks("triggerPrice", one, None),
-                    call.ticks("executePrice", one), call.client_oid(), call.word("triggerType", TRIGGERS, "fill_price"), distance))
+    return ids(call.member.place_plan(tpsl(
+        call, m, plan_type, 0 if whole else call.lots("size", one), call.ticks("triggerPrice", one, None), call.ticks("executePrice", one),
+        call.client_oid(), call.word("triggerType", TRIGGERS, "fill_price"), distance)))
 
 
 @route("POST", ORDER + "place-pos-tpsl", needs="trade")
 def place_pos_tpsl(call: Call) -> Any:
-    """Both ends at once; the second is taken back when it is refused."""
+    """Both ends at once, or none: both are checked before the first is placed."""
     call.product()
     call.margin_coin()
     m, one = call.market(), call.instrument
-    made: list[PlanRecord] = []
+    wanted: list[PlanRequest] = []
     for word, kind in (("Surplus", "profit"), ("Loss", "loss")):
         trigger = call.ticks(f"stop{word}TriggerPrice", one)
         if not trigger:
             continue
         lots = call.lots(f"stop{word}Size", one, "0")
-        try:
-            made.append(tpsl(call, m, f"{kind}_plan" if lots else f"pos_{kind}", lots, trigger, call.ticks(f"stop{word}ExecutePrice", one),
-                             call.client_oid(f"stop{word}ClientOid"), call.word(f"stop{word}TriggerType", TRIGGERS, "fill_price")))
-        except Refusal:
-            for plan in made:
-                call.member.cancel_plan(plan)
-            raise
-    if not made:
+        wanted.append(tpsl(call, m, f"{kind}_plan" if lots else f"pos_{kind}", lots, trigger, call.ticks(f"stop{word}ExecutePrice", one),
+                           call.client_oid(f"stop{word}ClientOid"), call.word(f"stop{word}TriggerType", TRIGGERS, "fill_price")))
+    if not wanted:
         raise Refusal("40913", "stopSurplusTriggerPrice or stopLossTriggerPrice")
+    made = both_or_none(call, wanted)
     oids = {("stopSurplusClientOid" if "profit" in plan.plan_type else "stopLossClientOid"): plan.client_oid for plan in made}
     return [{"orderId": plan.order_id, "stopSurplusClientOid": oids.get("stopSurplusClientOid", ""),
              "stopLossClientOid": oids.get("stopLossClientOid", "")} for plan in made]
+
+
+def both_or_none(call: Call, wanted: list[PlanRequest]) -> list[PlanRecord]:
+    for request in wanted:
+        check_position_plan(call.member, request)
+    made: list[PlanRecord] = []
+    try:
+        for request in wanted:
+            made.append(call.member.place_plan(request))
+    except Refusal:  # what is not of the position: a client id, the number of plans
+        for plan in made:
+            call.member.cancel_plan(plan)
+        raise
+    return made
 
 
 def named(call: Call, kinds: tuple[str, ...] = ()) -> PlanRecord:

@@ -28,7 +28,7 @@ FUNDING_LIMIT = "0.003"
 
 @public("/api/v2/public/time")
 def server_time(call: Call) -> Any:
-    return {"serverTime": str(call.floor.wall_ms())}
+    return {"serverTime": str(call.now_ms)}
 
 
 @public(MARKET + "contracts")
@@ -90,7 +90,7 @@ def bars_of(call: Call, most: int, *, finished: bool) -> Any:
     m = call.market()
     length, shift = span_of(call)
     start, end = check_span(call)
-    limit = min(call.whole("limit", 100, least=1, most=10_000), most)
+    limit = min(call.whole("limit", 100, most=10_000) or 100, most)
     bars = call.floor.candles(m, length, offset_ms=shift % length, start=start, end=end, most=limit, finished=finished)
     return [formats.candle(bar, call.floor.instruments[m]) for bar in bars]
 

@@ -5,7 +5,7 @@ A failure of ours is code 45001 with status 500 and a line in the log; everythin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,16 +20,17 @@ from haechi.venue.member import Member
 from haechi.venue.records import ApiKey
 from haechi.venue.refusal import Refusal
 from haechi.venue.wire import account, orders, plans, positions, public
-from haechi.venue.wire.envelope import answer, refused
+from haechi.venue.wire.envelope import LEFT, answer, refused
 from haechi.venue.wire.faulty import PATH as FAULTS_PATH
 from haechi.venue.wire.faulty import control
 from haechi.venue.wire.inputs import Call
 from haechi.venue.wire.limits import Limits
 from haechi.venue.wire.routing import ROUTES
 from haechi.venue.wire.signing import identify
+from haechi.venue.wire.ws.streams import Streams
 
 BODY_MAX = 1 << 20
-LEFT = "x-mbx-used-remain-limit"
+STREAMS = web.AppKey("streams", Streams)
 FACES = (account, orders, plans, positions, public)  # imported: they enter their endpoints into ROUTES
 Control = Callable[[web.Request, bytes], Awaitable[Any]]
 
@@ -44,6 +45,16 @@ class Rest:
         self.floor, self.limits, self.faults, self.controls = floor, limits, faults, controls or {}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Never raises but for a connection that is gone."""
+        try:
+            return await self._handle(request)
+        except ConnectionResetError:
+            raise
+        except Exception:
+            log.exception("venue_request_failed", method=request.method, path=request.path)
+            return refused(Refusal("45001"), self.floor.wall_ms())
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         now = self.floor.wall_ms()
         try:
             self.limits.arrive(request.remote or "", now)
@@ -64,32 +75,32 @@ class Rest:
         return response
 
     def respond(self, request: web.Request, body: bytes, now: int) -> web.Response:
-        """The answer to a request that nothing came between."""
+        """The answer to a request that nothing came between; `now` is when it arrived."""
+        told = now + (self.faults.clock_offset_ms() if self.faults is not None else 0)
         try:
-            return self._respond(request, body, now)
+            return self._respond(request, body, now, told)
         except Refusal as no:
-            return refused(no, now)
+            return refused(no, told)
         except Exception:
             log.exception("venue_endpoint_failed", method=request.method, path=request.path)
-            return refused(Refusal("45001"), now)
+            return refused(Refusal("45001"), told)
         finally:
             self.floor.commit()
 
-    def _respond(self, request: web.Request, body: bytes, now: int) -> web.Response:
+    def _respond(self, request: web.Request, body: bytes, now: int, told: int) -> web.Response:
         route = ROUTES.get((request.method, request.path))
         if route is None:
             raise Refusal("40404")
         ip = request.remote or ""
-        key = self._key(request, body, now, ip) if route.needs else None
+        key = self._key(request, body, told, ip) if route.needs else None
         left = self.limits.call(key.member if key else ip, request.path, route.limit, now)
-        call = Call(self.floor, given(request, body), ip, key, self._member(key, request.method))
-        made = answer(route.handler(call), now)
+        call = Call(self.floor, given(request, body), ip, key, self._member(key, request.method), told)
+        made = answer(route.handler(call), told)
         made.headers[LEFT] = str(left)
         return made
 
     def _key(self, request: web.Request, body: bytes, now: int, ip: str) -> ApiKey:
-        offset = self.faults.clock_offset_ms() if self.faults is not None else 0
-        key = identify(self.floor.keys, request.headers, request.method, request.raw_path, body, now + offset, ip)
+        key = identify(self.floor.keys, request.headers, request.method, request.raw_path, body, now, ip)
         needs = ROUTES[request.method, request.path].needs
         if needs not in key.permissions:
             raise Refusal("40014", needs)
@@ -121,7 +132,7 @@ class Rest:
 def given(request: web.Request, body: bytes) -> dict[str, Any]:
     """Parameters: the query of a GET, the JSON object of a POST."""
     if request.method == "GET":
-        return dict(parse_qsl(request.query_string, keep_blank_values=True))
+        return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
     if not body:
         return {}
     try:
@@ -133,11 +144,14 @@ def given(request: web.Request, body: bytes) -> dict[str, Any]:
     return read
 
 
-def make_app(floor: Floor, *, faults: Faults | None = None, limits: bool = True, sockets: Iterable[web.AbstractRouteDef] = (),
+def make_app(floor: Floor, *, faults: Faults | None = None, limits: bool = True,
              controls: dict[tuple[str, str], Control] | None = None) -> web.Application:
-    """The venue's web application. sockets: the WebSocket routes."""
+    """The venue's web application: REST, WebSockets, and its own addresses under /_venue."""
     rest = Rest(floor, limits=Limits(off=not limits), faults=faults, controls=controls)
+    streams = Streams(floor, faults=faults, limits=limits)
     app = web.Application(client_max_size=BODY_MAX)
-    app.add_routes(list(sockets))
+    app[STREAMS] = streams
+    app.add_routes(streams.routes())
+    app.cleanup_ctx.append(streams.context)
     app.router.add_route("*", "/{tail:.*}", rest.handle)
     return app

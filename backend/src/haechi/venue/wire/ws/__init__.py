@@ -1,0 +1,1 @@
+"""The WebSocket v2 face of the venue."""
