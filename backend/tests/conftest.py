@@ -9,6 +9,15 @@ import pytest
 
 # Real history is no part of the product: a developer who has it puts it beside the checkout or names the folder.
 DATA = Path(os.environ.get("HAECHI_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+FIXTURES = Path(os.environ.get("HAECHI_TEST_FIXTURES", Path(__file__).resolve().parents[3] / "shared" / "bitget-fixtures"))
+
+
+@pytest.fixture(scope="session")
+def bitget_fixtures() -> Path:
+    """Folder of recorded requests and documented examples of the exchange; skips where there is none."""
+    if not FIXTURES.is_dir():
+        pytest.skip(f"no recorded requests of the exchange at {FIXTURES}: set HAECHI_TEST_FIXTURES to run this test")
+    return FIXTURES
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import haechi
+from haechi.markets.venue_command import venue
 from haechi.research.commands import backtest, sweep
 
 INTERRUPTED = 130
@@ -43,6 +44,7 @@ app = typer.Typer(name="haechi", help=PLAIN, no_args_is_help=True, add_completio
                   pretty_exceptions_enable=False)
 app.command("backtest")(backtest)
 app.command("sweep")(sweep)
+app.command("venue")(venue)
 for name, module, text in (("data", "haechi.markets.commands", "Candle files and the candle store."),
                            ("strategies", "haechi.research.strategy_commands", "Strategies and strategy documents.")):
     app.add_typer(typer.Typer(cls=later(module), rich_markup_mode=None, no_args_is_help=True), name=name, help=text)

@@ -203,7 +203,7 @@ class Account:
 
     def meet_at_open(self, m: int) -> bool:
         """Fill the first resting order that the open satisfies; False if there is none."""
-        met = matching.nearest(self.orders[m], self.point[m], self.point[m])
+        met = matching.nearest(self._meeting(m), self.point[m], self.point[m])
         if met is None:
             return False
         self._met(m, met.order, matching.at_open(met.order, self.point[m], int(self.plans[m, at.SLIPPAGE])))
@@ -212,7 +212,7 @@ class Account:
     def meet_on_way(self, m: int, b: int) -> bool:
         """Go from where the market stands towards b, to the first thing met; False if nothing is met before b."""
         a = self.point[m]
-        met = matching.nearest(self.orders[m], a, b)
+        met = matching.nearest(self._meeting(m), a, b)
         end = min(self._liquidation_distance(m, leg, a, b) for leg in (0, 1))
         away = min(end, met.distance if met else NEVER)
         if away == NEVER:
@@ -224,6 +224,12 @@ class Account:
         elif met is not None:
             self._met(m, met.order, matching.on_way(met.order, self.point[m], int(self.plans[m, at.SLIPPAGE])))
         return True
+
+    def _meeting(self, m: int) -> list[Order]:
+        """What the price can meet: where a real book fills the limits, only the triggers."""
+        if self.takes[m] is None:
+            return self.orders[m]
+        return [order for order in self.orders[m] if order.kind in ("stop", "stop_limit")]
 
     def closes(self, m: int, price: int) -> None:
         self.point[m] = 0

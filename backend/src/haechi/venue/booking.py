@@ -50,7 +50,8 @@ class Booking:
         self.member.plan_triggered(order)
 
     def refuses(self, m: int, order: Order) -> str:
-        if self.member.fail_plans > 0 and order.number in self.member.plan_numbers:
+        record = self.member.order_numbers.get(order.number)
+        if self.member.fail_plans > 0 and record is not None and record.entered == "SYS":
             self.member.fail_plans -= 1
             return FAILED
         return ""

@@ -5,6 +5,7 @@ A failure of ours is code 45001 with status 500 and a line in the log; everythin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -43,6 +44,9 @@ class Rest:
     def __init__(self, floor: Floor, *, limits: Limits, faults: Faults | None = None,
                  controls: dict[tuple[str, str], Control] | None = None) -> None:
         self.floor, self.limits, self.faults, self.controls = floor, limits, faults, controls or {}
+        if faults is not None:
+            faults.execute = self.respond
+        self._writing: asyncio.Future[None] | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Never raises but for a connection that is gone."""
@@ -66,6 +70,7 @@ class Rest:
                 if early is not None:
                     return early
             response = self.respond(request, body, now)
+            await self._committed()
         except Refusal as no:
             response = refused(no, now)
         except web.HTTPRequestEntityTooLarge:
@@ -84,8 +89,25 @@ class Rest:
         except Exception:
             log.exception("venue_endpoint_failed", method=request.method, path=request.path)
             return refused(Refusal("45001"), told)
-        finally:
+
+    async def _committed(self) -> None:
+        """What changed is on disk when this returns; requests that came together share one transaction."""
+        if self.floor.store is None or self.faults is not None or not self.floor.changed:
             self.floor.commit()
+            return
+        if self._writing is None:
+            loop = asyncio.get_running_loop()
+            self._writing = loop.create_future()
+            loop.call_soon(self._write, self._writing)
+        await asyncio.shield(self._writing)  # one client that goes away does not end the others' wait
+
+    def _write(self, written: asyncio.Future[None]) -> None:
+        self._writing = None
+        try:
+            self.floor.commit()
+            written.set_result(None)
+        except Exception as failure:  # each request that waits says so
+            written.set_exception(failure)
 
     def _respond(self, request: web.Request, body: bytes, now: int, told: int) -> web.Response:
         route = ROUTES.get((request.method, request.path))
