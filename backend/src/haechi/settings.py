@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     market: str = "synthetic"
     market_seed: int = Field(default=20_260, ge=0)
     speed: float = Field(default=60.0, gt=0, le=100_000)
+    venue_port: int = Field(default=0, ge=0, le=65535)
 
     @property
     def production(self) -> bool:

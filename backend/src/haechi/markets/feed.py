@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from haechi.platform.house import House
 
 if TYPE_CHECKING:
     from haechi.venue.exchange import TickBar
+    from haechi.venue.floor import Floor
 
 SYNTHETIC = "synthetic"
 MINUTE_MS = 60_000
@@ -110,17 +111,26 @@ def tape_of(market: str, *, seed: int, now_ms: int) -> Tape:
 
 
 class Market:
-    """The part of the house that plays. `venue` is the exchange, `pause` what is waited between bars."""
+    """The part of the house that plays. `venue` is the exchange. `floor`: its face for members on the wire; with one, bars are played in
+    steps, without one whole, which is the same to the bots."""
 
     name = "market"
 
-    def __init__(self, tape: Tape, speed: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, tape: Tape, speed: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, *,
+                 wire: Callable[[], int] | None = None) -> None:
+        """wire: the wall clock (ms) of the wire face, when there is to be one."""
         from haechi.venue.exchange import Venue  # compiled code: loaded when a market opens, not with the application
 
         self.tape, self.speed, self._sleep = tape, speed, sleep
         self.venue = Venue(tape.instruments, timeframe_ms=tape.timeframe_ms)
+        self.floor: Floor | None = self._floor(wire) if wire is not None else None
         self.over = False
         self.failed = False
+
+    def _floor(self, clock: Callable[[], int]) -> Floor:
+        from haechi.venue.floor import Floor
+
+        return Floor(self.venue, clock=clock)
 
     def condition(self) -> dict[str, Any]:
         return {"state": "down" if self.failed else "up", "market": self.tape.label, "speed": self.speed, "bars": self.venue.bars_played,
@@ -139,21 +149,44 @@ class Market:
         try:
             for _ in range(WARM_BARS if self.tape.label == SYNTHETIC else 0):
                 await self.step()
+            if self.floor is not None:
+                await self._play_in_steps(self.floor)
+                return
             while await self.step():
                 await self._sleep(self.tape.timeframe_ms / 1000 / self.speed)
         except Exception:
             self.failed = True
             log.exception("market_failed")
 
+    async def _play_in_steps(self, floor: Floor) -> None:
+        from haechi.markets.moments import bar_moments
+        from haechi.markets.reels import substeps_of
+        from haechi.venue.pace import Pace
+        from haechi.venue.serve import play
+
+        floor.catch_up()
+        substeps = substeps_of(self.tape.timeframe_ms, self.speed)
+        await play(floor, bar_moments(self.tape.instants, floor.market, self.tape.timeframe_ms, substeps),
+                   Pace(self.speed, sleep=self._sleep))
+        self.over = True
+
 
 @asynccontextmanager
 async def open_market(house: House) -> AsyncIterator[Market]:
     settings = house.settings
     tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=house.clock.now_ms())
-    market = Market(tape, settings.speed)
+    wired = settings.venue_port > 0
+    market = Market(tape, settings.speed, wire=house.clock.now_ms if wired else None)
     task = asyncio.create_task(market.play())
     try:
-        yield market
+        async with AsyncExitStack() as stack:
+            if market.floor is not None:
+                from haechi.venue.pace import Pace
+                from haechi.venue.serve import listening
+
+                await stack.enter_async_context(listening(market.floor, host=settings.host, port=settings.venue_port, label=tape.label,
+                                                          pace=Pace(settings.speed)))
+            yield market
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

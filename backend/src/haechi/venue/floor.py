@@ -234,6 +234,12 @@ class Floor:
             for sink in self._sinks:
                 sink.barred(self.market[symbol], bar)
 
+    def catch_up(self) -> None:
+        """Bars were played before anybody was on the floor: stand where the last of them closed."""
+        for symbol, bar in self.venue.last.items():
+            self.markets[self.market[symbol]].point = bar.close
+            self.now_ms = max(self.now_ms, bar.ts + self.venue.timeframe_ms - 1)
+
     async def jump(self, m: int, price: int) -> None:
         """A gap: the market stands at `price` at once, and what rests between is filled there."""
         self.playing = m

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from trading_floor import trading
 from wire_caller import ACCOUNT, ANN, BOB, BTC, NOW, ORDER, READER, Caller, signature
 
+from haechi.venue.faults import Faults
 from haechi.venue.records import ApiKey
+from haechi.venue.wire.server import make_app
 from haechi.venue.wire.signing import sign, verify_login
 
 SECRET, AT = "22582BD0CFF14C41EDBF1AB98506286D", "1695806875837"
@@ -120,3 +124,21 @@ async def test_members_see_nothing_of_each_other(rest: Caller) -> None:
     assert (await bob.get(ORDER + "detail", {**BTC, "orderId": order_id})).code in ("40109", "40768", "43001")
     assert (await bob.post(ORDER + "cancel-order", {**BTC, "orderId": order_id})).code in ("40109", "40768", "43001")
     assert (await rest.detail(order_id))["state"] == "live"
+
+
+class Late(Faults):
+    """Its clock is 40 s ahead."""
+
+    def clock_offset_ms(self) -> int:
+        return 40_000
+
+
+async def test_a_wrong_clock_of_the_exchange_is_told_and_judges_timestamps() -> None:
+    played = await trading()
+    played.floor.open_member("ann", key=ANN)
+    async with TestClient(TestServer(make_app(played.floor, limits=False, faults=Late(played.floor)))) as http:
+        ann = Caller(http, played)
+        time = await ann.get("/api/v2/public/time")
+        assert time.data["serverTime"] == str(NOW + 40_000) == str(time.whole["requestTime"])
+        assert (await ann.get(ACCOUNT + "accounts", {"productType": "USDT-FUTURES"})).code == "40008"
+        assert (await ann.get(ACCOUNT + "accounts", {"productType": "USDT-FUTURES"}, ACCESS_TIMESTAMP=str(NOW + 39_000))).data

@@ -189,6 +189,10 @@ class Streams:
         self.market(m)
 
     def member(self, member: Member, what: str, record: object) -> None:
+        if any(socket.member is member for socket in self.sockets):
+            self._tell(member, what, record)
+
+    def _tell(self, member: Member, what: str, record: object) -> None:
         one = self.floor.instruments[record.m] if hasattr(record, "m") else None
         if isinstance(record, FillRecord) and one is not None:
             if what == "fill":
