@@ -59,6 +59,7 @@ class Floor:
         self.clearing = Clearing([0] * len(self.instruments), [0] * len(self.instruments))
         self.funding_interval_ms = FUNDING_INTERVAL_MS
         self.duplicate_policy = "reject"
+        self.history_kept = HISTORY_KEPT  # records of one kind a member keeps in memory
         self.now_ms = 0
         self.playing = 0  # the market whose price is under way
         self.changed: set[str] = set()
@@ -294,11 +295,11 @@ class Floor:
     def trim(self, member: Member) -> None:
         """Keep the newest of what is over."""
         for kept in (member.fills, member.bills, member.closed):
-            if len(kept) > HISTORY_KEPT + 1000:
-                del kept[:-HISTORY_KEPT]
+            if len(kept) > self.history_kept + 1000:
+                del kept[:-self.history_kept]
         for records in (member.orders, member.plans):
-            if len(records) > HISTORY_KEPT + 1000:
-                over = [one for one in records.values() if not one.open][:len(records) - HISTORY_KEPT]
+            if len(records) > self.history_kept + 1000:
+                over = [one for one in records.values() if not one.open][:len(records) - self.history_kept]
                 for one in over:
                     del records[one.order_id]
                     if member.by_client.get(one.client_oid) == one.order_id:
