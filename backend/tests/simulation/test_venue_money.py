@@ -1,6 +1,6 @@
 """Random orders of many members on the floor: to the last 1e-8 nothing is made and nothing is lost.
 
-HAECHI_ORDERS sets how many orders; 100,000 take some minutes (`make soak`).
+HAECHI_ORDERS sets how many orders are placed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from haechi.venue.records import ENTRY_PLANS, POSITION_PLANS, Preset
 from haechi.venue.refusal import Refusal
 from haechi.venue.requests import OrderRequest, PlanRequest
 
-ORDERS = int(os.environ.get("HAECHI_ORDERS", "6000"))
+ORDERS = int(os.environ.get("HAECHI_ORDERS", "100000"))
 MEMBERS = 20
 FORCES = ("gtc", "gtc", "gtc", "ioc", "fok", "post_only")
 
@@ -151,7 +151,7 @@ async def walk(crowd: Crowd, minute: int) -> None:
             await played.floor.play(Open(m, played.ts, gap, rates))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [20_260])
 async def test_nothing_is_made_and_nothing_is_lost(seed: int) -> None:
     played = Played(slippage="0.0001")
     played.floor.history_kept = 10**9  # the audit wants it whole
@@ -161,7 +161,7 @@ async def test_nothing_is_made_and_nothing_is_lost(seed: int) -> None:
     rates = [(Fraction(str(one.maker)), Fraction(str(one.taker))) for one in (BTC, ETH)]
     audits = {member.name: Audit([BTC.unit, ETH.unit], rates) for member in crowd.members}
     turn = 0
-    while crowd.tried < ORDERS // 2:
+    while crowd.tried < ORDERS:
         for _ in range(8):
             crowd.act()
         turn += 1

@@ -165,3 +165,24 @@ class Exchange(Protocol):
         ...
 
     def unlisten(self, listener: Listener) -> None: ...
+
+
+class Traceable(Exchange, Protocol):
+    """An exchange behind a wire, where answers can be lost: what became of things can be asked for."""
+
+    async def modify(self, client_id: str, *, new_client_id: str, quantity: Decimal | None = None, price: Decimal | None = None,
+                     trigger: Decimal | None = None) -> Outcome:
+        """Another size, price or trigger; a resting order goes on under new_client_id, a stop keeps its own."""
+        ...
+
+    async def resolve(self, client_id: str, *, order: NewOrder | None = None, sent_ms: int | None = None) -> Outcome:
+        """What became of an order whose outcome was Unknown, by evidence. order, sent_ms: after a restart, from the saved order."""
+        ...
+
+    async def fills_since(self, time_ms: int) -> list[Fill]:
+        """Oldest first."""
+        ...
+
+    async def payments_since(self, time_ms: int) -> list[Paid]:
+        """Oldest first."""
+        ...

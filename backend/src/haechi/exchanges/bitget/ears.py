@@ -1,0 +1,97 @@
+"""Who listens to the account, and how events reach them: each listener in order, at its own speed, prices only the newest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from haechi.exchanges.port import Event, Listener, Price
+
+WAITING_MAX = 1_000  # events a listener has not taken; then whoever brings more waits
+
+log = structlog.get_logger(__name__)
+
+
+class Ear:
+    """One listener and what waits for it. A price that nobody took yet gives way to a newer one; nothing else is ever dropped."""
+
+    def __init__(self, listener: Listener, symbol: str, *, prices: bool) -> None:
+        self.listener, self.symbol, self.prices = listener, symbol, prices
+        self.waiting: deque[Event] = deque()
+        self._some, self._room = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.closed = False
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._deliver())
+
+    async def put(self, event: Event) -> None:
+        if isinstance(event, Price):
+            if not self.prices:
+                return
+            if self.waiting and isinstance(self.waiting[-1], Price):
+                self.waiting.pop()
+        while len(self.waiting) >= WAITING_MAX and not self.closed:
+            self._room.clear()
+            await self._room.wait()
+        if not self.closed:
+            self.waiting.append(event)
+            self._some.set()
+
+    async def _deliver(self) -> None:
+        while not self.closed:
+            if not self.waiting:
+                self._some.clear()
+                await self._some.wait()
+                continue
+            event = self.waiting.popleft()
+            self._room.set()
+            try:
+                await self.listener.hear(event)
+            except Exception:  # a listener's fault must not end the deliveries of the others, nor its own next one
+                log.exception("listener_failed", symbol=self.symbol, event_kind=type(event).__name__)
+
+    def close(self) -> None:
+        """Nothing more is delivered. A listener may call this from inside `hear`."""
+        self.closed = True
+        self.waiting.clear()
+        self._some.set()
+        self._room.set()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+
+class Ears:
+    """All listeners of one account."""
+
+    def __init__(self) -> None:
+        self.all: list[Ear] = []
+
+    def add(self, listener: Listener, symbol: str, *, prices: bool) -> Ear:
+        ear = Ear(listener, symbol, prices=prices)
+        self.all.append(ear)
+        ear.start()
+        return ear
+
+    def remove(self, listener: Listener) -> None:
+        for ear in [one for one in self.all if one.listener is listener]:
+            self.all.remove(ear)
+            ear.close()
+
+    def symbols(self) -> list[str]:
+        return sorted({one.symbol for one in self.all})
+
+    def priced(self) -> list[str]:
+        """Symbols whose price somebody follows."""
+        return sorted({one.symbol for one in self.all if one.prices})
+
+    async def tell(self, event: Event) -> None:
+        for ear in [one for one in self.all if one.symbol == event.symbol]:
+            await ear.put(event)
+
+    def close(self) -> None:
+        for ear in self.all:
+            ear.close()
+        self.all.clear()
