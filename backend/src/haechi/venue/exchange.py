@@ -39,6 +39,7 @@ CANDLES_KEPT = 5000
 SIDES = {"buy": 1, "sell": -1}
 KINDS_LIMITED = ("limit", "post_only", "stop_limit")
 KINDS_TRIGGERED = ("stop", "stop_limit")
+KINDS = ("market", *KINDS_LIMITED, "stop")
 
 
 class TickBar(NamedTuple):
@@ -222,7 +223,9 @@ class Paper:
         one = self.venue.instruments[m]
         price, trigger = order.price or Decimal(0), order.trigger or Decimal(0)
         wrong = ""
-        if order.side not in SIDES or any(given % one.tick for given in (price, trigger)) or order.quantity % one.lot:
+        if order.kind not in KINDS:
+            wrong = "kind"
+        elif order.side not in SIDES or any(given % one.tick for given in (price, trigger)) or order.quantity % one.lot:
             wrong = "precision" if order.side in SIDES else "side"
         elif order.quantity <= 0:
             wrong = "below_minimum"

@@ -301,3 +301,11 @@ async def test_a_stop_is_changed_in_place() -> None:
         assert isinstance(outcome, Accepted)
         (rests,) = await b.bitget.open_orders()
         assert (rests.order.client_id, rests.order.trigger, rests.order.quantity) == ("sl", Decimal(58000), Decimal("0.005"))
+
+
+async def test_a_burst_of_orders_keeps_the_exchanges_limits() -> None:
+    async with bench(limits=True) as b:
+        orders = [an_order(f"o-{n}", kind="limit", price="59000", quantity="0.001") for n in range(25)]
+        outcomes = [await b.bitget.place(order) for order in orders]
+        assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
+        assert sum(b.slept) < 5_000

@@ -176,3 +176,30 @@ async def test_who_no_longer_listens_hears_nothing() -> None:
         await seen(lambda: b.bitget.book.find("o-1").ended)
         assert heard.of(Fill) == []
         assert b.bitget.public.topics == set()
+
+
+HOSTILE = ["", "pong", "ping", "{", "[]", "null", "12", '"x"', "[" * 5_000, '{"event":"login"}', '{"event":"subscribe"}',
+           '{"event":"error","code":30001,"msg":"none","arg":{"channel":"x"}}', '{"arg":{},"data":[]}', '{"arg":[],"data":[]}',
+           '{"arg":{"channel":"fill"},"data":null}', '{"arg":{"channel":"fill"},"data":[1,2]}', '{"arg":{"channel":"fill"},"data":[{}]}',
+           '{"arg":{"channel":"orders"},"data":[{"orderId":"1","status":"new-kind"}]}', '{"arg":{"channel":"orders-algo"},"data":{"a":1}}',
+           '{"arg":{"channel":"fill"},"data":[{"tradeId":"1","price":NaN}]}', '{"event":{"a":1},"code":[]}', '{"data":[{"x":1e999}],"arg":{}}']
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+async def test_no_frame_ends_a_stream_or_makes_an_event(text: str) -> None:
+    async with streaming() as (b, heard):
+        for stream in (b.bitget.private, b.bitget.public):
+            await stream._text(text)
+            assert stream.ready
+        await b.bitget.place(an_order())
+        await heard.until(1, Fill)
+        assert len(heard.of(Fill)) == 1
+
+
+async def test_a_pong_is_not_data() -> None:
+    async with streaming() as (b, _):
+        stream = b.bitget.public
+        before = stream.data_ms
+        await b.time.go(4_000)
+        await stream._text("pong")
+        assert (stream.data_ms, stream.frame_ms - before >= 4_000) == (before, True)

@@ -197,7 +197,7 @@ class Stream:
             log.error("bitget_frame_unreadable", stream=self.name, why=str(error))
 
     async def _event(self, frame: Mapping[str, Any]) -> None:
-        arg, event, code = frame.get("arg"), str(frame.get("event")), str(frame.get("code", "0"))
+        arg, event, code = frame.get("arg"), str(frame.get("event")), str(frame.get("code", ""))
         if event == "login" and code in ("0", "00000"):
             self.logged_in = True
             await self._subscribe(self.topics)
