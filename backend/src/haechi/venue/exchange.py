@@ -131,7 +131,7 @@ class Venue:
                 await self._go(account, m, price)
             else:
                 account.point[m] = price
-                await self._tell(account)
+                await self.tell(account)
 
     async def closes(self, bars: Mapping[str, TickBar]) -> None:
         """The bars of this instant are over: marked, kept and told."""
@@ -151,14 +151,14 @@ class Venue:
             account.fund(m, price, rate)
         refresh_cross(account.machine.state, account.plans, m)
         account.opens(m, price)
-        await self._tell(account)
+        await self.tell(account)
         while account.meet_at_open(m):
-            await self._tell(account)
+            await self.tell(account)
         await self._price(account, m)
 
     async def _go(self, account: Account, m: int, price: int) -> None:
         while account.meet_on_way(m, price):
-            await self._tell(account)
+            await self.tell(account)
             await self._price(account, m)
         await self._price(account, m)
 
@@ -167,9 +167,9 @@ class Venue:
             return
         one = self.instruments[m]
         account.events.append(Price(one.symbol, one.price(account.point[m]), account.now_ms))
-        await self._tell(account)
+        await self.tell(account)
 
-    async def _tell(self, account: Account) -> None:
+    async def tell(self, account: Account) -> None:
         """Until nothing is left to be told: what listeners do may make new events."""
         while account.events:
             await self._hear(account.name, account.events.popleft())
@@ -200,7 +200,7 @@ class Venue:
         for name in list(self.ears):
             await self._hear(name, told)
             if name in self.accounts:
-                await self._tell(self.accounts[name])
+                await self.tell(self.accounts[name])
 
 
 @dataclass(frozen=True)

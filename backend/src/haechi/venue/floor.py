@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from haechi.core import layout as at
+from haechi.core.engine import mark_bar
 from haechi.core.matching import Execution, Order
 from haechi.core.plan import Costs
 from haechi.venue import orders, terms
@@ -86,6 +87,9 @@ class Floor:
         account = self.venue.accounts[name]
         account.point = [market.point if market.bar is not None else 0 for market in self.markets]
         account.now_ms = self.now_ms
+        for market in self.markets:
+            if market.point:
+                mark_bar(account.machine.state, market.m, market.point)
         if fresh:
             account.plans[:, at.CROSS], account.plans[:, at.LEVERAGE] = 1, LEVERAGE_FIRST
         member = Member(name, self, account)
