@@ -179,12 +179,12 @@ class Member:
         return record
 
     def plan_triggered(self, order: Order) -> None:
-        """A plan becomes an order; its number in the account is the same."""
+        """A plan becomes an order; its number in the account is the same, its client id the plan's order id (as Bitget's)."""
         plan = self.plan_numbers.pop(order.number, None)
         if plan is None:
             return
         record = self.new_order(plan.m, plan.leg, plan.side, order.lots, plan.execute, kind="limit" if plan.execute else "market",
-                                closes=plan.closes, source=plans.source(plan), entered="SYS", preset=plan.preset)
+                                client_oid=plan.order_id, closes=plan.closes, source=plans.source(plan), entered="SYS", preset=plan.preset)
         self.order_numbers[order.number] = record
         self.resting.pop(plan.order_id, None)
         self.resting[record.order_id] = order

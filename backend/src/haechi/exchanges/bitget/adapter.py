@@ -92,10 +92,11 @@ class Bitget:
         self.examined = await examine(self.rest)
         await self.reconciliation.prime()
         for report in await self.evidence.open_reports():
-            if report.client_id:
+            name = await self.events.named(report) if isinstance(report, OrderReport) else report.client_id
+            if name:
                 plan = "" if isinstance(report, OrderReport) else report.plan
                 told = report.filled if isinstance(report, OrderReport) else Decimal(0)
-                self.book.add(Tracked(resting(report).order, plan, self.server_clock.now_ms(), report.order_id, told=told))
+                self.book.add(Tracked(resting(report, name).order, plan, self.server_clock.now_ms(), report.order_id, told=told))
         self.private.start()
         self.public.start()
         self.reconciliation.start()
@@ -146,7 +147,8 @@ class Bitget:
         return found
 
     async def open_orders(self) -> list[OpenOrder]:
-        return [resting(report) for report in await self.evidence.open_reports()]
+        return [resting(report, await self.events.named(report) if isinstance(report, OrderReport) else report.client_id)
+                for report in await self.evidence.open_reports()]
 
     async def positions(self) -> list[Position]:
         data = await self.rest.read(POSITIONS, {"productType": PRODUCT, "marginCoin": COIN}, urgent=True)
@@ -163,7 +165,7 @@ class Bitget:
         """All fills from then on, oldest first, with our client ids where they can be known."""
         found = []
         for report in await self.evidence.fills(startTime=str(time_ms)):
-            one = self.book.find(report.client_id, report.order_id)
+            one = self.book.owner(report.client_id, report.order_id)
             client_id = one.id if one else report.client_id
             if not client_id:
                 detail = await self.evidence.detail(report.symbol, order_id=report.order_id)

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import structlog
 
-from haechi.exchanges.bitget.evidence import Evidence
+from haechi.exchanges.bitget.evidence import OUR_PLANS, Evidence
 from haechi.exchanges.bitget.parse import FillReport, OrderReport, Payment, PlanReport
 from haechi.exchanges.bitget.tracking import Book, Tracked
 from haechi.exchanges.errors import Refused, Unreachable
@@ -112,7 +112,7 @@ class Events:
 
     async def _owner(self, report: FillReport) -> tuple[Tracked | None, bool]:
         """The order of ours that was filled, and whether the answer is final: a plan's fill names an order that we never placed."""
-        found = self._known_as(report.client_id, report.order_id)
+        found = self.book.owner(report.client_id, report.order_id)
         if found is not None:
             self.book.link(found, report.order_id)
             return found, True
@@ -126,7 +126,7 @@ class Events:
         detail = await self.evidence.detail(report.symbol, order_id=report.order_id)
         if detail is None:
             return None, False
-        found = self._known_as(detail.client_id or report.client_id, report.order_id)
+        found = self.book.owner(detail.client_id or report.client_id, report.order_id)
         if found is None and detail.source.startswith(PLAN_SOURCES):
             found = await self._parent(report)
             if found is None:
@@ -135,22 +135,29 @@ class Events:
             self.book.link(found, report.order_id)
         return found, True
 
+    async def named(self, report: OrderReport) -> str:
+        """Our name of an order that rests; one that a plan became has the plan's, also when this run never saw the plan."""
+        found = self.book.owner(report.client_id, report.order_id)
+        if found is not None or not report.source.startswith(PLAN_SOURCES):
+            return found.id if found else report.client_id
+        for kind in OUR_PLANS:
+            plan = await self.evidence.parent(report.symbol, report.order_id, kind)
+            if plan is not None:
+                return plan.client_id
+        return report.client_id
+
     async def _parent(self, report: FillReport) -> Tracked | None:
         """Of an order that a plan became: the plan, when it is one of ours."""
         for kind in sorted({one.plan for one in self.book.plans(report.symbol)}):
             plan = await self.evidence.parent(report.symbol, report.order_id, kind)
             if plan is not None:
-                return self._known_as(plan.client_id, plan.order_id)
+                return self.book.owner(plan.client_id, plan.order_id)
         return None
-
-    def _known_as(self, client_id: str, order_id: str) -> Tracked | None:
-        """Under our id, the exchange's, or (the order a plan became) with the plan's id as its client id."""
-        return self.book.find(client_id, order_id) or self.book.find(exchange_id=client_id)
 
     # ---- orders and plans
 
     async def _order(self, report: OrderReport) -> None:
-        one = self._known_as(report.client_id, report.order_id)
+        one = self.book.owner(report.client_id, report.order_id)
         if one is None:
             return
         self.book.link(one, report.order_id)

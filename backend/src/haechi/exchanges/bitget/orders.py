@@ -195,9 +195,10 @@ class Orders:
     async def adopt(self, client_id: str) -> Tracked | None:
         """An order of ours from before a restart, found among what rests."""
         for report in await self.evidence.open_reports():
-            if report.client_id == client_id:
+            name = await self.events.named(report) if isinstance(report, OrderReport) else report.client_id
+            if name == client_id:
                 plan = "" if isinstance(report, OrderReport) else report.plan
-                return self.book.add(Tracked(resting(report).order, plan, self.clock.now_ms(), report.order_id))
+                return self.book.add(Tracked(resting(report, client_id).order, plan, self.clock.now_ms(), report.order_id))
         return None
 
 

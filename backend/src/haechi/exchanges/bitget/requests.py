@@ -79,15 +79,15 @@ def urgent(order: NewOrder) -> bool:
     return order.reduce_only
 
 
-def resting(report: OrderReport | PlanReport) -> OpenOrder:
-    """What rests, as the house sees it. Orders made by hand may have kinds of their own: take_profit, trailing."""
+def resting(report: OrderReport | PlanReport, name: str) -> OpenOrder:
+    """What rests, as the house sees it, under our name for it. Orders made by hand may have kinds of their own: take_profit, trailing."""
     if isinstance(report, OrderReport):
-        order = NewOrder(report.client_id, report.symbol, report.side, report.quantity, report.kind, report.price or None, None,
+        order = NewOrder(name, report.symbol, report.side, report.quantity, report.kind, report.price or None, None,
                          report.reduce_only)
         return OpenOrder(order, report.order_id, report.filled)
     kind = "stop_limit" if report.price else "stop"
     kind = {"profit_plan": "take_profit", "pos_profit": "take_profit", "track_plan": "trailing", "moving_plan": "trailing"}.get(
         report.plan, kind)
-    order = NewOrder(report.client_id, report.symbol, report.side, report.quantity, kind, report.price or None, report.trigger,
+    order = NewOrder(name, report.symbol, report.side, report.quantity, kind, report.price or None, report.trigger,
                      report.reduce_only)
     return OpenOrder(order, report.order_id, Decimal(0))

@@ -64,6 +64,10 @@ class Book:
     def find(self, client_id: str = "", exchange_id: str = "") -> Tracked | None:
         return self.orders.get(client_id) or self.orders.get(self.by_exchange.get(exchange_id, ""))
 
+    def owner(self, client_id: str, order_id: str) -> Tracked | None:
+        """Under our id, the exchange's, or (the order a plan became) with the plan's id as its client id."""
+        return self.find(client_id, order_id) or self.find(exchange_id=client_id)
+
     def open(self) -> list[Tracked]:
         """What may still fill, what is unknown included; oldest first."""
         return [one for one in self.orders.values() if not one.ended]
