@@ -117,6 +117,8 @@ class Orders:
             return Unknown(error.message)
         if found:
             return Accepted(one.exchange_id)
+        if one.lost:
+            return Rejected("never_arrived")
         if not one.unknown:
             return Unknown("it was accepted, and is now on no list")
         left = one.sent_ms + LATEST_MS - self.clock.now_ms()
