@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+CLIENTS := $(VENV)/.clients
 TESTS ?= backend/tests
 WORKERS ?= 2
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
@@ -18,7 +19,7 @@ help: ## list the commands
 run: $(STAMP) ## install and start the platform; ARGS="--market FILE --speed 600" plays real history
 	$(BIN)/haechi serve $(ARGS)
 
-test: $(DEV) ## install and run every test
+test: $(DEV) $(CLIENTS) ## install and run every test
 	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) $(TESTS)
 
 check: $(DEV) ## style, types, import rules
@@ -48,4 +49,13 @@ $(STAMP): backend/requirements.lock backend/pyproject.toml
 
 $(DEV): $(STAMP) backend/requirements-dev.lock
 	$(PIP) --require-hashes -r backend/requirements-dev.lock
+	touch $@
+
+# The clients of others that trade on the venue in the tests. ccxt names versions of its own, so it lives in an environment of its own.
+CCXT_LOCK := backend/tests/contract/ccxt_day/requirements.lock
+NODE_LOCK := backend/tests/contract/node/package-lock.json
+$(CLIENTS): $(STAMP) $(CCXT_LOCK) $(NODE_LOCK)
+	$(PYTHON) -m venv $(VENV)/ccxt
+	$(VENV)/ccxt/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(CCXT_LOCK)
+	if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix $(dir $(NODE_LOCK)); else echo "no npm: bitget-api's day is skipped"; fi
 	touch $@

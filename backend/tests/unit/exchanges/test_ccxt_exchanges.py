@@ -118,7 +118,7 @@ def borrowed(name: str) -> Any:
 @asynccontextmanager
 async def real(name: str) -> AsyncIterator[CcxtExchange]:
     if BORROWED is None:
-        pytest.skip("no environment with ccxt: run `make contract-ccxt`")
+        pytest.skip("no environment with ccxt: `make test` makes it")
     async with ccxt_exchange(name, timeframe_ms=60_000, key="k", secret="s", passphrase="p", load=borrowed) as exchange:
         market = {**MARKET, "id": {"okx": "BTC-USDT-SWAP"}.get(name, "BTCUSDT")}
         exchange.client.set_markets([market])
@@ -170,7 +170,7 @@ async def test_a_post_only_order_and_a_stop_have_a_request(name: str) -> None:
 
 async def test_an_exchange_nobody_knows_is_named() -> None:
     if BORROWED is None:
-        pytest.skip("no environment with ccxt: run `make contract-ccxt`")
+        pytest.skip("no environment with ccxt: `make test` makes it")
     with pytest.raises(BadInput, match="did you mean binance"):
         async with ccxt_exchange("binanc", timeframe_ms=60_000, load=borrowed):
             pass
