@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import haechi
+from haechi.errors import BadInput
 from haechi.markets.venue_command import venue
 from haechi.research.commands import backtest, sweep
 
@@ -53,7 +54,7 @@ for name, module, text in (("data", "haechi.markets.commands", "Candle files and
 @app.command()
 def serve(host: Annotated[str | None, typer.Option(help="Address to listen on; default: HOST.")] = None,
           port: Annotated[int | None, typer.Option(help="Port; default: PORT.")] = None,
-          market: Annotated[str | None, typer.Option(metavar="FILE", help="History the paper venue plays; default: MARKET.")] = None,
+          market: Annotated[str | None, typer.Option(metavar="FILE|live:bitget", help="What is played; default: MARKET.")] = None,
           speed: Annotated[float | None, typer.Option(help="How many times faster than real time; default: SPEED.")] = None) -> None:
     """The server: API, status page, paper venue and bots."""
     from haechi.app import serve as run
@@ -62,6 +63,8 @@ def serve(host: Annotated[str | None, typer.Option(help="Address to listen on; d
 
     given = {"host": host, "port": port, "market": market, "speed": speed}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    if speed is not None and settings.market.startswith("live:"):
+        raise BadInput("a live market has its own time: leave --speed out")
     problem = address_problem(settings.host, settings.port)
     if problem is not None:
         raise typer.Exit(said(problem, 2))

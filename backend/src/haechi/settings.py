@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     telegram_chat_id: str = ""
     market: str = "synthetic"
     market_seed: int = Field(default=20_260, ge=0)
+    live_rest: str = ""
+    live_stream: str = ""
     speed: float = Field(default=60.0, gt=0, le=100_000)
     venue_port: int = Field(default=0, ge=0, le=65535)
 

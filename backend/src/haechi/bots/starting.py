@@ -22,7 +22,7 @@ from haechi.core.strategies import find
 from haechi.core.units import UnitError
 from haechi.errors import BadInput, Conflict
 from haechi.exchanges.port import Rejected
-from haechi.markets.feed import Tape
+from haechi.markets.feed import Listing
 from haechi.markets.timeframes import NAMES, TIMEFRAMES, timeframe
 from haechi.platform.clock import Clock
 from haechi.platform.db import Session
@@ -58,7 +58,7 @@ class Wish:
     mind: Mind | GridMind
 
     @classmethod
-    def of(cls, body: StartBody, tape: Tape) -> Wish:
+    def of(cls, body: StartBody, tape: Listing) -> Wish:
         try:
             spec = Spec(body.strategy, dict(body.params), dict(body.overrides), instrument_of(body.symbol, tape),
                         Costs(slippage=SLIPPAGE, capital=body.capital), length_of(body.timeframe, tape))
@@ -68,7 +68,7 @@ class Wish:
             raise BadInput(str(error)) from None
 
 
-def instrument_of(symbol: str | None, tape: Tape) -> Instrument:
+def instrument_of(symbol: str | None, tape: Listing) -> Instrument:
     known = {one.symbol: one for one in tape.instruments}
     wanted = next(iter(known)) if symbol is None else symbol.upper()
     if wanted not in known:
@@ -76,7 +76,7 @@ def instrument_of(symbol: str | None, tape: Tape) -> Instrument:
     return known[wanted]
 
 
-def length_of(name: str | None, tape: Tape) -> int:
+def length_of(name: str | None, tape: Listing) -> int:
     length = TIMEFRAMES[timeframe(name)] if name else tape.timeframe_ms
     if length % tape.timeframe_ms:
         raise BadInput(f"The market plays {NAMES[tape.timeframe_ms]} bars; {NAMES[length]} bars cannot be made of them.")

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -20,10 +20,11 @@ from haechi.errors import BadInput
 from haechi.platform.house import House
 
 if TYPE_CHECKING:
+    from haechi.markets.live.live import Live
     from haechi.venue.exchange import TickBar
     from haechi.venue.floor import Floor
 
-SYNTHETIC = "synthetic"
+SYNTHETIC, LIVE = "synthetic", "live:"
 MINUTE_MS = 60_000
 FUNDING_HOURS = 8
 FUNDING_RATE = 10_000  # 0.01 % every eight hours, the usual figure of a calm market
@@ -106,22 +107,37 @@ def tape_of(market: str, *, seed: int, now_ms: int) -> Tape:
         return synthetic(seed, now_ms - WARM_BARS * MINUTE_MS)
     path = Path(market)
     if not path.is_file():
-        raise BadInput(f"MARKET is {market!r}: neither 'synthetic' nor a file of bars")
+        raise BadInput(f"MARKET is {market!r}: neither 'synthetic', 'live:bitget' nor a file of bars")
     return recorded(path)
+
+
+class Listing(Protocol):
+    """What is traded, on bars how long, and what to call it on a page."""
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]: ...
+
+    @property
+    def timeframe_ms(self) -> int: ...
+
+    @property
+    def label(self) -> str: ...
 
 
 class Market:
     """The part of the house that plays. `venue` is the exchange. `floor`: its face for members on the wire; with one, bars are played in
-    steps, without one whole, which is the same to the bots."""
+    steps, without one whole, which is the same to the bots. A `live` market has its own time."""
 
     name = "market"
 
-    def __init__(self, tape: Tape, speed: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, *,
+    def __init__(self, tape: Tape | Live, speed: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, *,
                  wire: Callable[[], int] | None = None) -> None:
-        """wire: the wall clock (ms) of the wire face, when there is to be one."""
+        """wire: the wall clock (ms) of the wire face, when there is to be one; a live market needs it."""
         from haechi.venue.exchange import Venue  # compiled code: loaded when a market opens, not with the application
 
-        self.tape, self.speed, self._sleep = tape, speed, sleep
+        self.tape: Listing = tape
+        self.instants, self.live = (tape.instants, None) if isinstance(tape, Tape) else (iter(()), tape)
+        self.speed, self._sleep = speed, sleep
         self.venue = Venue(tape.instruments, timeframe_ms=tape.timeframe_ms)
         self.floor: Floor | None = self._floor(wire) if wire is not None else None
         self.over = False
@@ -133,12 +149,13 @@ class Market:
         return Floor(self.venue, clock=clock)
 
     def condition(self) -> dict[str, Any]:
-        return {"state": "down" if self.failed else "up", "market": self.tape.label, "speed": self.speed, "bars": self.venue.bars_played,
-                "over": self.over}
+        blind = self.live is not None and self.live.blind
+        return {"state": "down" if self.failed or blind else "up", "market": self.tape.label, "speed": self.speed,
+                "bars": self.venue.bars_played, "over": self.over}
 
     async def step(self) -> bool:
         """Play one instant; False when the tape is over."""
-        instant = next(self.tape.instants, None)
+        instant = next(self.instants, None)
         if instant is None:
             self.over = True
             return False
@@ -147,6 +164,9 @@ class Market:
 
     async def play(self) -> None:
         try:
+            if self.live is not None and self.floor is not None:
+                await self.live.begin(self.floor)
+                await self.live.play(self.floor)
             for _ in range(WARM_BARS if self.tape.label == SYNTHETIC else 0):
                 await self.step()
             if self.floor is not None:
@@ -166,27 +186,36 @@ class Market:
 
         floor.catch_up()
         substeps = substeps_of(self.tape.timeframe_ms, self.speed)
-        await play(floor, bar_moments(self.tape.instants, floor.market, self.tape.timeframe_ms, substeps),
+        await play(floor, bar_moments(self.instants, floor.market, self.tape.timeframe_ms, substeps),
                    Pace(self.speed, sleep=self._sleep))
         self.over = True
 
 
 @asynccontextmanager
 async def open_market(house: House) -> AsyncIterator[Market]:
-    settings = house.settings
-    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=house.clock.now_ms())
-    wired = settings.venue_port > 0
-    market = Market(tape, settings.speed, wire=house.clock.now_ms if wired else None)
-    task = asyncio.create_task(market.play())
-    try:
-        async with AsyncExitStack() as stack:
-            if market.floor is not None:
+    async with AsyncExitStack() as stack:
+        market = await _market(house, stack)
+        task = asyncio.create_task(market.play())
+        try:
+            if market.floor is not None and house.settings.venue_port > 0:
                 from haechi.venue.pace import Pace
                 from haechi.venue.serve import listening
 
-                await stack.enter_async_context(listening(market.floor, host=settings.host, port=settings.venue_port, label=tape.label,
-                                                          pace=Pace(settings.speed)))
+                await stack.enter_async_context(listening(market.floor, host=house.settings.host, port=house.settings.venue_port,
+                                                          label=market.tape.label, pace=Pace(house.settings.speed)))
             yield market
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _market(house: House, stack: AsyncExitStack) -> Market:
+    settings = house.settings
+    if settings.market.startswith(LIVE):
+        from haechi.markets.live.live import open_live
+
+        given = {"rest": settings.live_rest, "stream": settings.live_stream}
+        live = await stack.enter_async_context(open_live(settings.market, house.clock, **given))
+        return Market(live, 1.0, wire=house.clock.now_ms)
+    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=house.clock.now_ms())
+    return Market(tape, settings.speed, wire=house.clock.now_ms if settings.venue_port > 0 else None)

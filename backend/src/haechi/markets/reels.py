@@ -16,6 +16,9 @@ from haechi.venue.moments import Moment
 if TYPE_CHECKING:
     import polars as pl
 
+    from haechi.venue.floor import Floor
+    from haechi.venue.serve import Paced
+
 REAL_STEP_MS = 250  # how often the price of a replayed bar moves, in the watcher's time
 SUBSTEPS_MAX = 40
 BOOK_COLUMNS = {"ts", "side", "price", "size", "seq", "snapshot"}
@@ -32,12 +35,26 @@ class Reel:
     label: str
     warm_until: int = 0
 
+    async def begin(self, floor: Floor) -> None:
+        """The past of the market, played at once, so that indicators have bars to begin with."""
+        while floor.now_ms < self.warm_until:
+            moment = next(self.moments, None)
+            if moment is None:
+                return
+            await floor.play(moment)
+
+    async def play(self, floor: Floor, pace: Paced) -> None:
+        """The rest of it, each moment when its time has come."""
+        from haechi.venue.serve import play
+
+        await play(floor, self.moments, pace)
+
 
 def reel_of(market: str, *, seed: int, now_ms: int, speed: float | None) -> Reel:
     """`synthetic`, or a file. speed None: stepped. Raises BadInput."""
     path = Path(market)
     if market != SYNTHETIC and not path.is_file():
-        raise BadInput(f"{market!r} is neither 'synthetic' nor a file of bars, trades or a recorded book")
+        raise BadInput(f"{market!r} is neither 'synthetic', 'live:bitget' nor a file of bars, trades or a recorded book")
     columns = set() if market == SYNTHETIC else columns_of(path)
     if columns >= BOOK_COLUMNS:
         return book_reel(path)

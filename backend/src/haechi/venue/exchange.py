@@ -75,6 +75,7 @@ class Venue:
         self.last: dict[str, TickBar] = {}
         self.candles: dict[str, deque[TickBar]] = {one.symbol: deque(maxlen=CANDLES_KEPT) for one in instruments}
         self.bars_played = 0
+        self.halted = False  # nobody knows where the markets stand: no order is taken
 
     def open_account(self, name: str, costs: Costs) -> Paper:
         """The account of this name, made if there is none."""
@@ -215,7 +216,7 @@ class Paper:
         if m is None:
             return Rejected("symbol", order.symbol)
         made, wrong = self._order(m, order)
-        reason = wrong or self.account.place(m, made)
+        reason = wrong or ("maintenance" if self.venue.halted else "") or self.account.place(m, made)
         return Rejected(reason) if reason else Accepted(str(made.number))
 
     def _order(self, m: int, order: NewOrder) -> tuple[Order, str]:

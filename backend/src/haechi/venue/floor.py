@@ -245,6 +245,14 @@ class Floor:
             self.markets[self.market[symbol]].point = bar.close
             self.now_ms = max(self.now_ms, bar.ts + self.venue.timeframe_ms - 1)
 
+    def halt(self, *, on: bool) -> None:
+        """While nobody knows where the real market stands, no order is taken here, as in an exchange's maintenance."""
+        self.venue.halted = on
+        for m, contract in enumerate(self.contracts):
+            if contract.status in ("normal", "maintain"):
+                contract.status = "maintain" if on else "normal"
+            self._tell_market(m)
+
     async def jump(self, m: int, price: int) -> None:
         """A gap: the market stands at `price` at once, and what rests between is filled there."""
         self.playing = m

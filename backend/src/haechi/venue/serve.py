@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
@@ -53,9 +53,9 @@ async def listening(floor: Floor, *, host: str, port: int, label: str, pace: Pac
 
 
 @asynccontextmanager
-async def playing(floor: Floor, moments: Iterator[Moment], pace: Paced) -> AsyncIterator[asyncio.Task[None]]:
+async def playing(market: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
     """The market plays while this is open; a failure of it is logged and ends it."""
-    task = asyncio.create_task(_watched(floor, moments, pace))
+    task = asyncio.create_task(_watched(market))
     try:
         yield task
     finally:
@@ -63,9 +63,9 @@ async def playing(floor: Floor, moments: Iterator[Moment], pace: Paced) -> Async
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _watched(floor: Floor, moments: Iterator[Moment], pace: Paced) -> None:
+async def _watched(market: Coroutine[Any, Any, None]) -> None:
     try:
-        await play(floor, moments, pace)
+        await market
     except Exception:
         log.exception("market_failed")
         raise

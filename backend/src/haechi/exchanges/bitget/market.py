@@ -80,6 +80,13 @@ class Market:
             found |= fresh
         return [found[ts] for ts in sorted(found)][-most:] if most > 0 else []
 
+    async def with_open(self, name: str, most: int) -> list[Bar]:
+        """At most `most` closed bars and the one under way, oldest first."""
+        older = await self.bars(name, most) if most >= NEW_ROWS else []
+        data = await self.rest.read(CANDLES, self._asked(name, str(min(most + 1, NEW_ROWS))))
+        found = {bar.ts: bar for bar in [*older, *readable(CANDLES, self._rows(name), data)]}
+        return [found[ts] for ts in sorted(found)]
+
     async def recent(self, name: str, rows: int) -> list[Bar]:
         """Closed bars of the newest rows. The last row is a bar still open unless the market's time is past its end."""
         data = await self.rest.read(CANDLES, self._asked(name, str(min(max(rows, 2), NEW_ROWS))))

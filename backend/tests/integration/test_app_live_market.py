@@ -1,0 +1,56 @@
+"""The server on a live market: its bots trade on what another exchange shows; here a venue of this house stands for that exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp.test_utils import TestServer
+from live_bench import MINUTE, Theirs
+
+from haechi.markets.feed import Market
+from haechi.venue.wire.server import make_app
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Messages of this machine's own wire arrive."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def minute(theirs: Theirs, *prices: int) -> None:
+    """Trades, and the turn: both markets show something of the next minute."""
+    for price in prices:
+        await theirs.trade(price)
+    theirs.wall_ms += MINUTE
+    await theirs.close()
+    await theirs.open()
+    for m in (0, 1):
+        await theirs.trade(theirs.floor.markets[m].point, m=m, volume=0.1)
+
+
+async def test_a_bot_follows_the_bars_of_a_live_market(tmp_path, running) -> None:
+    theirs = Theirs()
+    await theirs.history()
+    server = TestServer(make_app(theirs.floor, limits=False))
+    await server.start_server()
+    url = str(server.make_url("/")).rstrip("/")
+    live = {"market": "live:bitget:BTCUSDT,ETHUSDT", "live_rest": url, "live_stream": url.replace("http", "ws", 1) + "/v2/ws/public"}
+    try:
+        async with running(tmp_path, **live) as app:
+            market = app.house.part(Market)
+            await until(lambda: market.condition()["state"] == "up")
+            mina = await app.person()
+            started = await app.http.post("/bot/start", headers=mina, json={"strategy": "rsi", "params": {"period": 2, "low": 49, "high": 51}})
+            assert (started.status_code, started.json()["market"]) == (201, "live:bitget")
+            for number in range(1, 6):
+                played = market.venue.bars_played
+                await minute(theirs, 600_000 + 40 * number, 600_000 - 30 * number)
+                await until(lambda played=played: market.venue.bars_played > played)
+            told = (await app.http.get("/bot/status", headers=mina)).json()
+            assert told["bars"] == 5
+            mine, true = market.venue.candles["BTCUSDT"], theirs.floor.venue.candles["BTCUSDT"]
+            assert [bar[:5] for bar in mine][-4:] == [bar[:5] for bar in true][-4:]
+    finally:
+        await server.close()
