@@ -16,13 +16,17 @@ from haechi.health import pages
 from haechi.health.router import router as health
 from haechi.identity.router import router as auth
 from haechi.identity.service import DEMO_EMAIL, Identity, open_identity
+from haechi.identity.two_factor_router import router as two_factor
 from haechi.markets.feed import open_market
 from haechi.markets.router import router as chart
 from haechi.platform import answers, log
 from haechi.platform.clock import Clock, SystemClock
 from haechi.platform.crypto import Vault
 from haechi.platform.db import Database
+from haechi.platform.gate import Gate
 from haechi.platform.house import House, OpenPart
+from haechi.platform.idempotency import open_idempotency
+from haechi.platform.limits import open_limits
 from haechi.platform.migrate import upgrade
 from haechi.platform.web import Door
 from haechi.research.jobs import open_jobs
@@ -33,6 +37,7 @@ from haechi.settings import Settings
 # Every router, mounted at the root and again under /api/v1. A new domain adds its line here.
 ROUTERS: tuple[APIRouter, ...] = (
     auth,  # /auth
+    two_factor,  # /auth/2fa
     backtest,  # /backtest
     bot,  # /bot
     strategy,  # /strategy
@@ -41,9 +46,10 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 # What lives between requests, opened in this order and closed in the reverse. Later ones may use `house.part(EarlierClass)`.
-PARTS: tuple[OpenPart, ...] = (open_identity, open_jobs, open_market, open_bots)
+PARTS: tuple[OpenPart, ...] = (open_limits, open_idempotency, open_identity, open_jobs, open_market, open_bots)
 
 API = "/api/v1"
+EXPOSED = ["X-Request-ID", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Idempotency-Replayed"]
 DEVELOPMENT_ORIGINS = ["http://localhost:5173", "http://127.0.0.1:5173"]  # the dashboard's development server
 
 DESCRIPTION = """Automated crypto futures trading where back-test, paper and live agree trade for trade.
@@ -70,8 +76,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, routers: Seque
         app.include_router(router, prefix=API, include_in_schema=False)
     app.include_router(pages.router)
     answers.install(app)
+    app.add_middleware(Gate, house=house)
     allow_origins(app, settings)
-    app.add_middleware(Door, clock=clock)  # added last: outermost
+    app.add_middleware(Door, clock=clock, seconds_max=settings.request_seconds_max, production=settings.production)  # added last: outermost
     return app
 
 
@@ -102,11 +109,12 @@ def allow_origins(app: FastAPI, settings: Settings) -> None:
     origins = settings.origins or ([] if settings.production else DEVELOPMENT_ORIGINS)
     if origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "PUT", "DELETE"],
-                           allow_headers=["Authorization", "Content-Type", "Idempotency-Key"], expose_headers=["X-Request-ID"])
+                           allow_headers=["Authorization", "Content-Type", "Idempotency-Key"], expose_headers=EXPOSED)
 
 
 def serve(settings: Settings, *, routers: Sequence[APIRouter] = (), parts: Sequence[OpenPart] = ()) -> None:
     """Run until stopped; logs go to stderr, the demo user's password to stdout."""
     log.configure(level=settings.log_level, production=settings.production)
     app = create_app(settings, routers=routers, parts=parts)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False,
+                proxy_headers=False)  # uvicorn would believe X-Forwarded-For of every local peer; platform/origin.py reads it

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
 class HaechiError(Exception):
-    """An error with a code for programs, a sentence for people and an HTTP status."""
+    """An error with a code for programs, a sentence for people and an HTTP status. headers: what the answer says beside it."""
 
     status = 400
     code = "error"
+    headers: Mapping[str, str] = {}
 
     def __init__(self, message: str, *, code: str | None = None, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -44,3 +46,10 @@ class Conflict(HaechiError):
 
     status = 409
     code = "conflict"
+
+
+class NotPermitted(HaechiError):
+    """Signed in, but this is not for them, or not now."""
+
+    status = 403
+    code = "not_permitted"

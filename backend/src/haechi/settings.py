@@ -1,27 +1,28 @@
 """Every environment name haechi reads, in one class. Each is explained in .env.example and docs/settings.md.
 
 Development has a working default for everything; secrets it lacks are made once and kept in var/secrets. Production
-refuses to start while any secret is missing or weak, and says all that is wrong in one sentence.
+refuses to start while any secret is missing or weak (production.py), and says all that is wrong in one sentence.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import os
 import secrets
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from haechi.errors import HaechiError
+from haechi.production import MAKE_JWT, MAKE_KEY, production_problems
 
 JWT_SECRET_CHARS_MIN = 32
 SECRET_DISTINCT_MIN = 10  # "aaaa…" has 1; 32 random hex characters have 13 or more in all but one of a thousand cases
-PASSWORD_CHARS_MIN = 16
 
 
 class SettingsError(HaechiError):
@@ -33,7 +34,7 @@ class SettingsError(HaechiError):
 class Settings(BaseSettings):
     """Field names are the environment names in lower case. Make one with `load_settings`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True, frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True, frozen=True, env_ignore_empty=True)
 
     environment: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     haechi_var: Path = Path("var")
     haechi_data: Path = Path("data")
+    secrets_dir: Path | None = None
     jwt_secret: SecretStr = SecretStr("")
     encryption_key: SecretStr = SecretStr("")
     database_url: SecretStr = SecretStr("")
@@ -48,6 +50,15 @@ class Settings(BaseSettings):
     redis_url: SecretStr = SecretStr("")
     redis_password: SecretStr = SecretStr("")
     cors_origins: str = ""
+    public_url: str = "http://127.0.0.1:8000"
+    registration: Literal["open", "closed"] = "open"
+    smtp_url: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    mail_from: str = "haechi@localhost"
+    admin_addresses: str = ""
+    trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
+    rate_limit_per_minute: int = Field(default=600, ge=1, le=1_000_000)
+    request_seconds_max: float = Field(default=30.0, gt=0, le=3600)
     deepseek_api_key: SecretStr = SecretStr("")
     telegram_bot_token: SecretStr = SecretStr("")
     telegram_chat_id: str = ""
@@ -68,6 +79,10 @@ class Settings(BaseSettings):
         return [origin.strip().rstrip("/") for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
+    def admin_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        return [ipaddress.ip_network(one.strip(), strict=False) for one in self.admin_addresses.split(",") if one.strip()]
+
+    @property
     def encryption_keys(self) -> list[str]:
         """Fernet keys; the first one encrypts, all decrypt."""
         return split_keys(self.encryption_key.get_secret_value())
@@ -85,15 +100,19 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment and .env; overrides win. Raises SettingsError listing every problem."""
+    """Read the environment, .env and the files of SECRETS_DIR; overrides win. Raises SettingsError listing every problem."""
     try:
         settings = Settings(**overrides)
+        if settings.secrets_dir is not None:
+            settings = Settings(_secrets_dir=existing(settings.secrets_dir), **overrides)
     except ValidationError as wrong:
         found = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].lower()}" for e in wrong.errors(include_input=False)]
         raise SettingsError(f"The settings cannot be used: {'; '.join(found)}.") from None
     if not settings.production:
         settings = with_made_secrets(settings)
     found = problems(settings)
+    if settings.production:
+        found += production_problems(settings, secret_files(settings, overrides.get("_env_file", ".env")))
     if found:
         raise SettingsError(f"The settings cannot be used: {'; '.join(found)}. docs/settings.md explains each name.")
     return settings
@@ -102,39 +121,53 @@ def load_settings(**overrides: Any) -> Settings:
 def problems(settings: Settings) -> list[str]:
     """What is wrong, one phrase each; empty when all is well."""
     found = [*jwt_problems(settings.jwt_secret.get_secret_value()), *key_problems(settings.encryption_keys)]
-    found += database_problems(settings)
-    if settings.production and "*" in settings.origins:
-        found.append("CORS_ORIGINS must name its origins in production, * is not allowed")
+    found += database_problems(settings) + redis_problems(settings.redis_url.get_secret_value())
+    try:
+        _ = settings.admin_networks
+    except ValueError as error:
+        found.append(f"ADMIN_ADDRESSES: {error}; write networks as 203.0.113.0/24")
     return found
+
+
+def existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise SettingsError(f"The settings cannot be used: SECRETS_DIR names {folder}, which is no folder: make it, or leave the name out.")
+    return folder
+
+
+def secret_files(settings: Settings, env_file: str | Path | None) -> list[Path]:
+    """Files the secrets may have come from."""
+    folder = [] if settings.secrets_dir is None else settings.secrets_dir.iterdir()
+    kept = [path for path in folder if path.name.lower() in Settings.model_fields]
+    return [*([] if env_file is None else [Path(env_file)]), *sorted(kept)]
 
 
 def jwt_problems(secret: str) -> list[str]:
     if not secret:
-        return ["JWT_SECRET is missing"]
+        return [f"JWT_SECRET is missing: make one with {MAKE_JWT}"]
     if len(secret) < JWT_SECRET_CHARS_MIN:
-        return [f"JWT_SECRET has {len(secret)} characters, at least {JWT_SECRET_CHARS_MIN} are needed"]
+        return [f"JWT_SECRET has {len(secret)} characters, at least {JWT_SECRET_CHARS_MIN} are needed: make one with {MAKE_JWT}"]
     if len(set(secret)) < SECRET_DISTINCT_MIN:
-        return ["JWT_SECRET repeats too few characters, make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"]
+        return [f"JWT_SECRET repeats too few characters: make one with {MAKE_JWT}"]
     return []
 
 
 def key_problems(keys: list[str]) -> list[str]:
     if not keys:
-        return ["ENCRYPTION_KEY is missing"]
-    return [f"ENCRYPTION_KEY number {place} is not a Fernet key (32 bytes in URL-safe base64)"
+        return [f"ENCRYPTION_KEY is missing: make one with {MAKE_KEY}"]
+    return [f"ENCRYPTION_KEY number {place} is not a Fernet key (32 bytes in URL-safe base64): make one with {MAKE_KEY}"
             for place, key in enumerate(keys, start=1) if not is_fernet_key(key)]
 
 
 def database_problems(settings: Settings) -> list[str]:
-    url = settings.database
-    scheme = url.partition("://")[0]
+    scheme = settings.database.partition("://")[0]
     if scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
         return [f"DATABASE_URL begins with {scheme!r}, use sqlite:///path or postgresql://user@host/name"]
-    if settings.production and scheme == "postgresql+asyncpg":
-        password = urlsplit(url).password
-        if not password or len(password) < PASSWORD_CHARS_MIN:
-            return [f"POSTGRES_PASSWORD is missing or shorter than {PASSWORD_CHARS_MIN} characters"]
     return []
+
+
+def redis_problems(url: str) -> list[str]:
+    return [] if not url or url.startswith(("redis://", "rediss://")) else ["REDIS_URL is no address of Redis, use redis://host:6379/0"]
 
 
 def is_fernet_key(key: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from haechi.bots import models as bots
 from haechi.identity import models as identity
+from haechi.platform import idempotency
 from haechi.platform.db import Base
 from haechi.research import models as research
 from haechi.trading import models as trading
 
-TABLES = (identity, research, trading, bots)
+TABLES = (idempotency, identity, research, trading, bots)
 
 metadata = Base.metadata

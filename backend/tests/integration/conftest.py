@@ -17,7 +17,6 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from haechi.app import create_app
-from haechi.identity.passwords import Passwords
 from haechi.identity.service import Identity
 from haechi.platform.clock import SetClock
 from haechi.platform.house import House, OpenPart
@@ -110,5 +109,5 @@ async def run(folder: Path, *, parts: Sequence[OpenPart] = (), **settings: Any) 
     app = create_app(made, clock=clock, parts=[open_held_jobs, *parts], announce=said.append)
     async with app.router.lifespan_context(app), httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://haechi.test") as http:
-        app.state.house.part(Identity).passwords = Passwords(CHEAP)
+        app.state.house.part(Identity).passwords.hashers = CHEAP
         yield Running(app, http, clock, executor, said)

@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from haechi.identity.models import User, UserSession
 
 # Everything else wants a token. A new public path is a decision, taken here.
-PUBLIC = {"/", "/docs", "/openapi.json", "/auth/login", "/health", "/health/live", "/health/ready"}
+PUBLIC = {"/", "/docs", "/openapi.json", "/health", "/health/live", "/health/ready", "/auth/login", "/auth/login/2fa", "/auth/refresh",
+          "/auth/register", "/auth/verify-email", "/auth/forgot-password", "/auth/reset-password"}
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ async def test_the_demo_user_is_made_once_and_can_sign_in(tmp_path, running):
 
 async def test_production_makes_no_demo_user(tmp_path, running):
     async with running(tmp_path, environment="production", jwt_secret="Qm7xV2kP9sLwT4yB8nRdF6hJ3cZaE5gU",
-                       encryption_key=Fernet.generate_key().decode()) as app:
+                       encryption_key=Fernet.generate_key().decode(), database_url=f"sqlite:///{tmp_path}/haechi.db") as app:
         assert app.said == []
         async with app.house.database.reading() as session:
             assert (await session.execute(select(User))).first() is None

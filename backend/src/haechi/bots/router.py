@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
+from starlette.responses import Response
 
 from haechi.bots import store
 from haechi.bots.models import Bot, BotLine
@@ -17,11 +18,13 @@ from haechi.platform.answers import errors
 from haechi.platform.clock import instant
 from haechi.platform.db import Session
 from haechi.platform.house import Reading, TheHouse
+from haechi.platform.idempotency import OneAttempt
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.trading.ledger import WALLET, balance_of
 from haechi.trading.models import Order
 
 router = APIRouter(prefix="/bot", tags=["bot"])
+LOOK = "GET /bot/status"
 Accepted = Annotated[str, Header(alias="accept-language", max_length=1000)]
 
 
@@ -32,16 +35,23 @@ def bots_of(house: TheHouse) -> Bots:
 TheBots = Annotated[Bots, Depends(bots_of)]
 
 
-@router.post("/start", operation_id="bot_start", summary="Start the bot", status_code=201, responses=errors(401, 409, 422))
-async def start(body: StartBody, user: CurrentUser, bots: TheBots, session: Reading) -> BotAnswer:
+@router.post("/start", operation_id="bot_start", summary="Start the bot", status_code=201, response_model=BotAnswer,
+             responses=errors(401, 409, 422))
+async def start(body: StartBody, user: CurrentUser, bots: TheBots, attempt: OneAttempt) -> Response:
     """Start a bot on the paper market. It acts from the next bar that closes."""
-    return await answer(session, bots, await bots.start(user.id, body))
+    async def work() -> BotAnswer:
+        return await told(bots, await bots.start(user.id, body))
+
+    return await attempt.once(user.id, 201, work, look=LOOK)
 
 
-@router.post("/stop", operation_id="bot_stop", summary="Stop the bot and close", responses=errors(401, 404, 409, 422))
-async def stop(user: CurrentUser, bots: TheBots, session: Reading) -> BotAnswer:
+@router.post("/stop", operation_id="bot_stop", summary="Stop the bot and close", response_model=BotAnswer, responses=errors(401, 404, 409, 422))
+async def stop(user: CurrentUser, bots: TheBots, attempt: OneAttempt) -> Response:
     """Cancel its entries, close its position at the next price, then stop. `observed` is `stopping` until that is done."""
-    return await answer(session, bots, await bots.stop(user.id))
+    async def work() -> BotAnswer:
+        return await told(bots, await bots.stop(user.id))
+
+    return await attempt.once(user.id, 200, work, look=LOOK)
 
 
 @router.get("/status", operation_id="bot_status", summary="What really runs", responses=errors(401, 404))
@@ -64,6 +74,12 @@ async def logs(user: CurrentUser, session: Reading, paging: Paging, accepted: Ac
 
 def line(row: BotLine, language: str) -> LineAnswer:
     return LineAnswer(time=instant(row.time_ms), code=row.code, text=sentence(language, row.code, row.facts))
+
+
+async def told(bots: Bots, bot: Bot) -> BotAnswer:
+    """In a session of its own: the work goes on to its end when the request was given up."""
+    async with bots.database.reading() as session:
+        return await answer(session, bots, bot)
 
 
 async def answer(session: Session, bots: Bots, bot: Bot) -> BotAnswer:

@@ -15,9 +15,10 @@ from haechi.bots.models import FAILED, RUNNING, STOPPED, STOPPING, Bot, BotLine
 from haechi.bots.schemas import StartBody
 from haechi.core.risk import Limits
 from haechi.errors import Conflict
+from haechi.identity.service import Identity
 from haechi.markets.feed import Market
 from haechi.platform.clock import Clock
-from haechi.platform.db import Database
+from haechi.platform.db import Database, Session
 from haechi.platform.house import House
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ class Bots:
                 setattr(row, name, value)
         bot.observed = observed
 
+    async def leave(self, session: Session, user_id: str) -> None:
+        """Before a person is deleted. Raises Conflict while a bot of theirs runs."""
+        if await store.running_of(session, user_id) is not None:
+            raise Conflict("A bot of yours runs: stop it first, and wait until its position is closed.", code="bots_running")
+
     # ---- what it says
 
     async def say(self, user_id: str, bot_id: str, code: str, **facts: str) -> None:
@@ -114,6 +120,7 @@ class Bots:
 @asynccontextmanager
 async def open_bots(house: House) -> AsyncIterator[Bots]:
     bots = Bots(house.database, house.clock, house.part(Market), house.settings.haechi_var.resolve() / "journals")
+    house.part(Identity).accounts.leaving.append(bots.leave)
     async with house.database.writing() as session:
         await store.end_all(session, RESTARTED, ended_at=house.clock.now())
     try:

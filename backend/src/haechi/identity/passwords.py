@@ -6,15 +6,18 @@ import asyncio
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar, TypeVarTuple
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from haechi.errors import HaechiError
+from haechi.errors import BadInput, HaechiError
 
 PASSWORD_BYTES_MAX = 1024
+PASSWORD_CHARS_MIN = 10
+DISTINCT_MIN = 4
 THREADS = 2
 WAITING_MAX = 32  # about two seconds of work; more than that is a flood, and each waiter would hold 64 MB in turn
 
@@ -33,14 +36,14 @@ class Passwords:
     """Hashes and verifies. Close it when the server closes."""
 
     def __init__(self, hashers: PasswordHash | None = None) -> None:
-        self._hash = hashers or PasswordHash((Argon2Hasher(), BcryptHasher()))
+        self.hashers = hashers or PasswordHash((Argon2Hasher(), BcryptHasher()))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
         self._waiting = 0
         self._nobody: str | None = None
 
     async def hash(self, password: str) -> str:
         """Argon2id hash of the normalised password."""
-        return await self._work(self._hash.hash, prepared(password))
+        return await self._work(self.hashers.hash, prepared(password))
 
     async def verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
         """Whether it fits; with it a better hash to store, when the stored one is of an older kind."""
@@ -55,7 +58,7 @@ class Passwords:
     def _verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
         if hashed.startswith("$2") and len(password.encode()) > 72:
             return False, None  # bcrypt reads 72 bytes at most and refuses more: such a hash was never made from this
-        return self._hash.verify_and_update(password, hashed)
+        return self.hashers.verify_and_update(password, hashed)
 
     async def _work(self, function: Callable[[*Given], Result], *given: *Given) -> Result:
         if self._waiting >= WAITING_MAX:
@@ -68,6 +71,30 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def check_new(password: str, email: str) -> None:
+    """Long enough and on no list of common ones; no rules about kinds of signs, they make passwords worse. Raises BadInput."""
+    if len(prepared(password)) < PASSWORD_CHARS_MIN:
+        raise BadInput(f"The password is too short: {PASSWORD_CHARS_MIN} characters or more; a few words are good.", code="password_short")
+    core = stripped(password) or password
+    if len(set(password)) < DISTINCT_MIN or core in common() or core in {"haechi", stripped(email.split("@", maxsplit=1)[0])}:
+        raise BadInput("This password is one that many people have, or easy to guess; take another, a few words are good.",
+                       code="password_common")
+
+
+def stripped(password: str) -> str:
+    """Without what people add to a common word: case, digits and signs at its ends."""
+    return prepared(password).casefold().strip("0123456789!@#$%^&*()-_=+[]{};:'\",.<>/?`~|\\ ")
+
+
+@cache
+def common() -> frozenset[str]:
+    """Some 30,000 common passwords, and the words they are made of, as they come with zxcvbn."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    words = FREQUENCY_LISTS["passwords"]
+    return frozenset({stripped(word) for word in words} | set(words)) - {""}
 
 
 def prepared(password: str) -> str:

@@ -13,6 +13,11 @@ async def user_by_email(session: Session, email: str) -> User | None:
     return (await session.execute(select(User).where(User.email == folded(email)))).scalar_one_or_none()
 
 
+async def locked_user(session: Session, user_id: str) -> User | None:
+    """For changing: on PostgreSQL the row is held until the transaction ends."""
+    return (await session.execute(select(User).where(User.id == user_id).with_for_update())).scalar_one_or_none()
+
+
 async def user_and_session(session: Session, access: Access) -> tuple[User, UserSession] | None:
     """The person and the sign-in a token speaks of, if both still exist and belong together."""
     query = select(User, UserSession).join(UserSession, UserSession.user_id == User.id)

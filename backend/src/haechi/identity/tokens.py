@@ -1,4 +1,5 @@
-"""Access tokens: JSON web tokens (HS256) for one hour, bound to a session row. Refresh tokens: random texts, stored hashed."""
+"""Signed tokens (JSON web tokens, HS256): access for one hour, bound to a session row; a challenge between password and second factor;
+a device's note that somebody signed in there before. Refresh tokens and everything sent by mail are random texts, stored hashed."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import jwt
 
@@ -14,13 +16,19 @@ from haechi.identity.models import SessionId, UserId
 from haechi.platform.clock import Clock
 
 ACCESS_LIFE = timedelta(hours=1)
-REFRESH_LIFE = timedelta(days=7)
+REFRESH_LIFE = timedelta(days=7)  # since its last use
+SESSION_LIFE = timedelta(days=30)  # however often it is used
+CHALLENGE_LIFE = timedelta(minutes=5)
+DEVICE_LIFE = timedelta(days=180)
 CLOCK_SKEW_S = 30
 ALGORITHM = "HS256"
 ISSUER = "haechi"
 AUDIENCE = "haechi-api"
-REQUIRED = ["sub", "sid", "iss", "aud", "iat", "exp", "jti", "type"]
+REQUIRED = ["sub", "iss", "aud", "iat", "exp", "jti", "type"]
+OPTIONS: Any = {"require": REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
+HEADER = {"alg": ALGORITHM, "typ": "JWT"}  # nothing else: no kid, jku, x5u or jwk is ever looked at
 TOKEN_CHARS_MAX = 2048
+ACCESS, CHALLENGE, DEVICE = "access", "challenge", "device"
 
 
 @dataclass(frozen=True)
@@ -32,45 +40,64 @@ class Access:
 
 
 class Tokens:
-    """Makes and reads access tokens with one secret and one clock."""
+    """Makes and reads signed tokens with one secret and one clock."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self._secret = secret
         self._clock = clock
 
     def access(self, user_id: str, session_id: str) -> str:
+        return self._made(ACCESS, user_id, ACCESS_LIFE, sid=session_id)
+
+    def challenge(self, user_id: str) -> str:
+        """The password was right; the second factor is still wanted."""
+        return self._made(CHALLENGE, user_id, CHALLENGE_LIFE)
+
+    def device(self, user_id: str) -> str:
+        return self._made(DEVICE, user_id, DEVICE_LIFE)
+
+    def _made(self, kind: str, user_id: str, life: timedelta, **more: str) -> str:
         now = self._clock.now_ms() // 1000
-        claims = {"sub": user_id, "sid": session_id, "iss": ISSUER, "aud": AUDIENCE, "iat": now,
-                  "exp": now + int(ACCESS_LIFE.total_seconds()), "jti": secrets.token_hex(16), "type": "access"}
+        claims = {"sub": user_id, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + int(life.total_seconds()),
+                  "jti": secrets.token_hex(16), "type": kind, **more}
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
     def read(self, token: str) -> Access:
         """Raises NotAllowed for anything but an unexpired access token of ours."""
+        claims = self.claims(token, ACCESS)
+        if not isinstance(claims.get("sid"), str):
+            raise refused()
+        return Access(UserId(claims["sub"]), SessionId(claims["sid"]))
+
+    def claims(self, token: str, kind: str) -> dict[str, Any]:
+        """Of an unexpired token of this type. Raises NotAllowed."""
         if len(token) > TOKEN_CHARS_MAX:
             raise refused()
         try:
+            if jwt.get_unverified_header(token) != HEADER:
+                raise refused()
             # Times are judged below by our own clock, which tests and simulations set.
-            claims = jwt.decode(token, self._secret, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER,
-                                options={"require": REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False})
+            claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER,
+                                                options=OPTIONS)
         except jwt.InvalidTokenError:
             raise refused() from None
-        if claims["type"] != "access" or not self._in_time(claims["iat"], claims["exp"]):
+        if claims["type"] != kind or not isinstance(claims["sub"], str) or not self._in_time(claims["iat"], claims["exp"]):
             raise refused()
-        return Access(UserId(str(claims["sub"])), SessionId(str(claims["sid"])))
+        return claims
 
     def _in_time(self, issued: object, expires: object) -> bool:
         now = self._clock.now_ms() / 1000
-        return isinstance(issued, int) and isinstance(expires, int) and issued <= now + CLOCK_SKEW_S and now < expires
+        return type(issued) is int and type(expires) is int and issued <= now + CLOCK_SKEW_S and now < expires
 
 
 def refused() -> NotAllowed:
     return NotAllowed("Please sign in: the access token is missing, wrong or expired.")
 
 
-def new_refresh() -> str:
+def new_secret() -> str:
     """256 random bits; strong enough that its hash needs no salt."""
     return secrets.token_urlsafe(32)
 
 
-def refresh_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

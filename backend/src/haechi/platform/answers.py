@@ -10,14 +10,19 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from haechi.core.units import UnitError
 from haechi.errors import BadInput, HaechiError
+from haechi.platform.db import DatabaseUnavailable, unreachable
 
 PROBLEMS_SHOWN = 10
+RETRY_AFTER_S = 5
+
+log = structlog.get_logger(__name__)
 
 
 class ErrorBody(BaseModel):
@@ -38,19 +43,20 @@ class ErrorAnswer(BaseModel):
 
 MEANINGS = {
     401: "No valid sign-in: the access token is missing, wrong, expired or its session has ended.",
+    403: "Signed in, but this is not for this person, or wants a fresh proof (code `fresh_2fa_needed`, `two_factor_needed`).",
     404: "Missing, or another user's: the two look alike.",
     409: "Right in itself, but not in the state things are in.",
     413: "The body is larger than the server takes.",
     422: "The input cannot be used; the message says what and why.",
     429: "Too much at once; try again later.",
     500: "A fault of ours; the request id finds it in the log.",
-    503: "Not ready, or too busy; try again.",
+    503: "Not ready, too busy or too slow; try again.",
 }
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for OpenAPI. 413 and 500 can come from everywhere."""
-    return {status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in sorted({*statuses, 413, 500})}
+    """The error answers of a route, for OpenAPI. 413, 429, 500 and 503 can come from everywhere."""
+    return {status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in sorted({*statuses, 413, 429, 500, 503})}
 
 
 def page_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -78,17 +84,32 @@ def install(app: FastAPI) -> None:
     """Teach the application to answer our errors, the framework's and the core's in the one shape."""
     app.add_exception_handler(HaechiError, on_haechi_error)  # type: ignore[arg-type]
     app.add_exception_handler(UnitError, on_unit_error)
+    app.add_exception_handler(SQLAlchemyError, on_database_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, on_validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, on_http_exception)  # type: ignore[arg-type]
 
 
 async def on_haechi_error(_request: Request, error: HaechiError) -> JSONResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    return refusal(error)
+
+
+def refusal(error: HaechiError) -> JSONResponse:
+    """An error of ours as an answer; those that carry `headers` (when to come again) have them sent."""
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else error.headers
     return envelope(error.status, error.code, error.message, details=error.details, headers=headers)
 
 
 async def on_unit_error(_request: Request, error: Exception) -> JSONResponse:
     return envelope(BadInput.status, BadInput.code, str(error))
+
+
+async def on_database_error(_request: Request, error: SQLAlchemyError) -> JSONResponse:
+    """Gone for now: 503, and the next request tries anew. Anything else the database says is a fault of ours."""
+    if not unreachable(error):
+        raise error
+    log.error("database unavailable", error=type(error).__name__)
+    return envelope(DatabaseUnavailable.status, DatabaseUnavailable.code, "The database does not answer. Try again in a few seconds; look "
+                    "first whether a change was kept.", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def on_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:

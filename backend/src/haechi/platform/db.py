@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -23,6 +25,7 @@ from haechi.errors import HaechiError
 BUSY_TIMEOUT_MS = 5000
 CONNECTIONS = 5
 CONNECTIONS_MORE = 10
+CONNECT_TIMEOUT_S = 5  # asyncpg's own is a minute, longer than anybody waits for an answer
 # busy_timeout first: several processes may want to switch to WAL at once.
 PRAGMAS = {"busy_timeout": BUSY_TIMEOUT_MS, "journal_mode": "wal", "foreign_keys": "on", "synchronous": "full"}
 
@@ -51,6 +54,8 @@ class Database:
         self.url = url
         self.kind = make_url(url).get_backend_name()
         self.engine = create_async_engine(url, **engine_options(url))
+        if self.kind == "postgresql":
+            event.listen(self.engine.sync_engine, "do_connect", connect)
         if self.kind == "sqlite":
             event.listen(self.engine.sync_engine, "connect", pragma_setter(PRAGMAS | {"foreign_keys": "on" if foreign_keys else "off"}))
             event.listen(self.engine.sync_engine, "begin", begin)
@@ -102,7 +107,33 @@ def engine_options(url: str) -> dict[str, Any]:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     elif importlib.util.find_spec("asyncpg") is None:
         raise DatabaseUnavailable("DATABASE_URL names PostgreSQL, but its driver is missing: pip install asyncpg")
-    return {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS_MORE, "pool_pre_ping": address.get_backend_name() != "sqlite"}
+    pool = {"pool_size": CONNECTIONS, "max_overflow": CONNECTIONS_MORE}
+    if address.get_backend_name() == "sqlite":
+        return pool
+    return pool | {"pool_pre_ping": True, "connect_args": {"timeout": CONNECT_TIMEOUT_S}}
+
+
+def connect(dialect: Any, _record: object, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """A new connection to PostgreSQL. Refused, unreachable, starting up, wrong password: all are told as OperationalError.
+
+    SQLAlchemy would let the driver's and the system's errors through as they are; nobody could tell them from others of their kind.
+    """
+    import asyncpg
+
+    try:
+        return dialect.connect(*given, **named)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise dialect.loaded_dbapi.OperationalError(f"no connection: {type(error).__name__}: {error}") from error
+
+
+def unreachable(error: SQLAlchemyError) -> bool:
+    """Whether the database is gone, going or out of connections, so that a later try may go well; else it is a fault of ours."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    of_postgresql = type(error.orig).__module__.endswith("asyncpg")  # SQLite says OperationalError for a missing table too
+    return error.connection_invalidated or (of_postgresql and isinstance(error, OperationalError))
 
 
 def pragma_setter(pragmas: Mapping[str, object]) -> Callable[[Any, object], None]:

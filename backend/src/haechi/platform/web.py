@@ -1,7 +1,8 @@
-"""The outer door of HTTP: a request id, safe headers, a limit on bodies, one log line, and no internals when all else fails."""
+"""The outer door of HTTP: a request id, safe headers, limits on bodies and on time, one log line, and no internals when all else fails."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import structlog
@@ -11,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from haechi.platform.answers import envelope, fault
 from haechi.platform.clock import Clock
+from haechi.platform.limits import limit_headers
+from haechi.platform.paths import never_limited
 
 BODY_BYTES_MAX = 4 * 1024 * 1024  # 20,000 uploaded bars with six long numbers each
 SAFE_HEADERS = {
@@ -21,24 +24,33 @@ SAFE_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
+HSTS = {"strict-transport-security": "max-age=31536000"}  # a year; only in production, which stands behind TLS
 TOO_LARGE = f"The body is larger than {BODY_BYTES_MAX // 1024 // 1024} MB; send less."
+TOO_SLOW = "This took longer than {seconds:g} s and was given up; see what came of it before you try again."
 
 log = structlog.get_logger(__name__)
 
 
 class Door:
-    """Wraps the whole application. Answers that set a header of their own keep it."""
+    """Wraps the whole application. Answers that set a header of their own keep it.
 
-    def __init__(self, app: ASGIApp, *, clock: Clock, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+    `seconds_max`: until an answer begins, None for ever. Exits and panic have no such limit: half a panic helps nobody.
+    """
+
+    def __init__(self, app: ASGIApp, *, clock: Clock, body_bytes_max: int = BODY_BYTES_MAX, seconds_max: float | None = None,
+                 production: bool = False) -> None:
         self.app = app
         self.clock = clock
         self.body_bytes_max = body_bytes_max
+        self.seconds_max = seconds_max
+        self.headers = SAFE_HEADERS | HSTS if production else SAFE_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})  # made here, so that what is noted inside is read outside
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         await Visit(self, scope, receive, send, request_id).through()
@@ -55,6 +67,7 @@ class Visit:
         self.request_id = request_id
         self.status: int | None = None
         self.bytes_in = 0
+        self.time = asyncio.timeout(None if never_limited(scope["path"]) else door.seconds_max)
 
     async def through(self) -> None:
         start = self.door.clock.monotonic()
@@ -62,8 +75,12 @@ class Visit:
             if self.announced_bytes() > self.door.body_bytes_max:
                 await envelope(413, "body_too_large", TOO_LARGE)(self.scope, self._receive, self.send)
             else:
-                await self.door.app(self.scope, self.receive, self.send)
-        except Exception:
+                async with self.time:
+                    await self.door.app(self.scope, self.receive, self.send_in_time)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and self.time.expired() and self.status is None:
+                await envelope(503, "timeout", TOO_SLOW.format(seconds=self.door.seconds_max))(self.scope, self._receive, self.send)
+                return
             log.exception("fault", method=self.scope["method"], path=self.scope["path"])
             if self.status is not None:  # the answer has begun: all that is left is to break it off
                 raise
@@ -84,11 +101,20 @@ class Visit:
             raise HTTPException(413, TOO_LARGE)
         return message
 
+    async def send_in_time(self, message: Message) -> None:
+        """What the application sends: once its answer has begun, it may take its time."""
+        if not self.time.expired():
+            self.time.reschedule(None)
+        await self.send(message)
+
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = self.request_id
-            for name, value in SAFE_HEADERS.items():
-                headers.setdefault(name, value)
+            self.add_headers(MutableHeaders(scope=message))
         await self._send(message)
+
+    def add_headers(self, headers: MutableHeaders) -> None:
+        headers["x-request-id"] = self.request_id
+        limit = self.scope["state"].get("limit")
+        for name, value in {**self.door.headers, **(limit_headers(limit) if limit else {})}.items():
+            headers.setdefault(name, value)

@@ -61,7 +61,8 @@ def test_a_weak_or_broken_value_is_named(tmp_path, given, said):
 
 
 def test_production_starts_with_strong_secrets_and_writes_none(tmp_path):
-    made = settings(tmp_path, environment="production", jwt_secret=GOOD, encryption_key=Fernet.generate_key().decode())
+    made = settings(tmp_path, environment="production", jwt_secret=GOOD, encryption_key=Fernet.generate_key().decode(),
+                    database_url="sqlite:////srv/haechi.db")
     assert made.production
     assert not (tmp_path / "var").exists()
 

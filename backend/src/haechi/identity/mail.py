@@ -1,0 +1,109 @@
+"""Letters: by SMTP, or, in development without one, as a link in the log. Sent after the answer, so that no clock tells who exists."""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import structlog
+
+from haechi.settings import Settings
+
+SECONDS_MAX = 20
+WAITING_MAX = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Letter:
+    to: str
+    subject: str
+    text: str
+
+
+class Post(Protocol):
+    """Where letters go."""
+
+    async def send(self, letter: Letter) -> None: ...
+
+
+class Smtp:
+    """smtp://user@host:587 (STARTTLS when the server knows it; required in production) or smtps://user@host:465."""
+
+    def __init__(self, url: str, password: str, sender: str, *, must_be_private: bool) -> None:
+        self.url, self.password, self.sender, self.must_be_private = urlsplit(url), password, sender, must_be_private
+
+    async def send(self, letter: Letter) -> None:
+        await asyncio.to_thread(self._send, letter)
+
+    def _send(self, letter: Letter) -> None:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self.sender, letter.to, letter.subject
+        message.set_content(letter.text)
+        with self._connected() as server:
+            if self.url.username:
+                server.login(self.url.username, self.password)
+            server.send_message(message)
+
+    def _connected(self) -> smtplib.SMTP:
+        host, trusted = self.url.hostname or "localhost", ssl.create_default_context()
+        if self.url.scheme == "smtps":
+            return smtplib.SMTP_SSL(host, self.url.port or 465, timeout=SECONDS_MAX, context=trusted)
+        server = smtplib.SMTP(host, self.url.port or 587, timeout=SECONDS_MAX)
+        server.ehlo()
+        if self.must_be_private or server.has_extn("starttls"):
+            server.starttls(context=trusted)
+        return server
+
+
+class Log:
+    """Development: somebody who runs it at home reads the letter in the log."""
+
+    async def send(self, letter: Letter) -> None:
+        log.info("letter", to=letter.to, subject=letter.subject, text=letter.text)
+
+
+class Letterbox:
+    """Takes letters at once and brings them away one by one. What cannot be sent is logged, without its text."""
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self._waiting: asyncio.Queue[Letter] = asyncio.Queue(WAITING_MAX)
+        self._task = asyncio.create_task(self._bring())
+
+    def put(self, letter: Letter) -> None:
+        try:
+            self._waiting.put_nowait(letter)
+        except asyncio.QueueFull:
+            log.error("letter_dropped", why="too many wait")
+
+    async def _bring(self) -> None:
+        while True:
+            letter = await self._waiting.get()
+            try:
+                await self.post.send(letter)
+            except (OSError, smtplib.SMTPException) as error:
+                log.error("letter_not_sent", subject=letter.subject, why=type(error).__name__)
+            finally:
+                self._waiting.task_done()
+
+    async def brought(self) -> None:
+        """Nothing waits any more."""
+        await self._waiting.join()
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+def post_of(settings: Settings) -> Post:
+    """By the settings; without SMTP_URL only development gets letters, in its log."""
+    if settings.smtp_url:
+        return Smtp(settings.smtp_url, settings.smtp_password.get_secret_value(), settings.mail_from, must_be_private=settings.production)
+    return Log()

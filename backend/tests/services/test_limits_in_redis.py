@@ -1,0 +1,89 @@
+"""Limits that several workers count together in a real Redis, which goes away and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from haechi.platform.clock import SetClock, SystemClock
+from haechi.platform.limits import Limiter, LimitsUnavailable, Rule
+from haechi.platform.windows import REDIS_REST_S, RedisWindows
+
+LOGIN = Rule("login", 5, 300)
+CLOSED = Rule("closed", 5, 300, fail="closed")
+
+
+@pytest.fixture
+async def workers(redis):
+    made = [Limiter(RedisWindows(redis, "", SystemClock())) for _ in range(4)]
+    yield made
+    for one in made:
+        await one.windows.close()
+
+
+async def test_four_workers_together_let_five_through(workers):
+    verdicts = await asyncio.gather(*(workers[n % 4].hit(LOGIN, "a") for n in range(100)))
+    assert sum(one.allowed for one in verdicts) == 5
+    assert all(1 <= one.reset_s <= 300 for one in verdicts)
+    told = [(await worker.hit(LOGIN, "a")) for worker in workers]
+    assert [(one.allowed, one.limit, one.remaining, one.reset_s in (299, 300)) for one in told] == [(False, 5, 0, True)] * 4
+    assert [(await workers[n].hit(LOGIN, "b")).remaining for n in range(4)] == [4, 3, 2, 1], "somebody else is counted apart"
+
+
+async def test_a_window_moves_on(workers):
+    quick = Rule("quick", 2, 1)
+    assert [(await workers[n % 2].hit(quick, "a")).allowed for n in range(4)] == [True, True, False, False]
+    async with asyncio.timeout(5):
+        while not (await workers[0].hit(quick, "a")).allowed:  # Redis has a clock of its own; a refused try does not count
+            pass
+
+
+async def test_the_password_may_be_given_apart(redis):
+    url = urlsplit(redis)
+    bare = f"redis://127.0.0.1:{url.port}/0"
+    with_it, without = RedisWindows(bare, url.password or "", SystemClock()), RedisWindows(bare, "", SystemClock())
+    assert (await Limiter(with_it).hit(CLOSED, "a")).remaining == 4
+    with pytest.raises(LimitsUnavailable):
+        await Limiter(without).hit(CLOSED, "a")
+    await with_it.close()
+    await without.close()
+
+
+async def test_redis_goes_away_and_comes_back(redis_server, redis):
+    clock = SetClock(SystemClock().now())
+    limiter = Limiter(RedisWindows(redis, "", clock))
+    assert (await limiter.hit(CLOSED, "a")).remaining == 4
+    redis_server.stop()
+    try:
+        with pytest.raises(LimitsUnavailable):
+            await limiter.hit(CLOSED, "a")
+        assert (await limiter.hit(LOGIN, "a")).allowed
+    finally:
+        redis_server.start()
+    with pytest.raises(LimitsUnavailable):
+        await limiter.hit(CLOSED, "a")  # it is left alone for a moment
+    clock.advance(timedelta(seconds=REDIS_REST_S))
+    assert (await limiter.hit(CLOSED, "a")).remaining == 4, "its memory was empty"
+    await limiter.windows.close()
+
+
+async def test_a_redis_that_hangs_is_given_up_and_heard_again(redis_server, redis):
+    clock = SetClock(SystemClock().now())
+    limiter, time = Limiter(RedisWindows(redis, "", clock)), asyncio.get_running_loop().time
+    assert (await limiter.hit(CLOSED, "a")).remaining == 4
+    redis_server.running.send_signal(signal.SIGSTOP)
+    try:
+        begun = time()
+        with pytest.raises(LimitsUnavailable):
+            await limiter.hit(CLOSED, "a")
+        assert time() - begun < 0.5
+    finally:
+        redis_server.running.send_signal(signal.SIGCONT)
+    clock.advance(timedelta(seconds=REDIS_REST_S))
+    verdicts = [await limiter.hit(CLOSED, "a") for _ in range(6)]
+    assert [one.remaining for one in verdicts[-2:]] == [0, 0], "answers that came late are not taken for those of later questions"
+    await limiter.windows.close()
