@@ -10,7 +10,7 @@ WORKERS ?= 2
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILE := ../$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header
 
-.PHONY: help run test check bench soak mutants lock
+.PHONY: help run test services check bench soak mutants lock
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -21,6 +21,12 @@ run: $(STAMP) ## install and start the platform; ARGS="--market FILE --speed 600
 
 test: $(DEV) $(CLIENTS) ## install and run every test
 	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) $(TESTS)
+
+services: $(DEV) ## the tests over private PostgreSQL, Redis and nginx alone; what is not installed is skipped
+	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) -rs backend/tests/services
+
+.PHONY: test-services
+test-services: services
 
 check: $(DEV) ## style, types, import rules
 	cd backend && ../$(BIN)/ruff check src tests

@@ -10,10 +10,18 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 import haechi
+from haechi.admin.log_ring import open_log_ring
+from haechi.admin.routers import ROUTERS as ADMIN
 from haechi.bots.router import router as bot
 from haechi.bots.service import open_bots
 from haechi.health import pages
+from haechi.health.metrics import Measured, open_metrics
+from haechi.health.metrics import router as metrics
 from haechi.health.router import router as health
+from haechi.health.status import open_status
+from haechi.health.status import router as api_status
+from haechi.identity.oauth.router import router as oauth
+from haechi.identity.oauth.service import open_oauth
 from haechi.identity.router import router as auth
 from haechi.identity.service import DEMO_EMAIL, Identity, open_identity
 from haechi.identity.two_factor_router import router as two_factor
@@ -38,15 +46,20 @@ from haechi.settings import Settings
 ROUTERS: tuple[APIRouter, ...] = (
     auth,  # /auth
     two_factor,  # /auth/2fa
+    oauth,  # /auth/oauth
     backtest,  # /backtest
     bot,  # /bot
     strategy,  # /strategy
     chart,  # /chart
     health,  # /health
+    api_status,  # /api-status
+    metrics,  # /metrics
+    *ADMIN,  # /admin, /auth/users
 )
 
 # What lives between requests, opened in this order and closed in the reverse. Later ones may use `house.part(EarlierClass)`.
-PARTS: tuple[OpenPart, ...] = (open_limits, open_idempotency, open_identity, open_jobs, open_market, open_bots)
+PARTS: tuple[OpenPart, ...] = (open_log_ring, open_metrics, open_status, open_limits, open_idempotency, open_identity, open_oauth,
+                               open_jobs, open_market, open_bots)
 
 API = "/api/v1"
 EXPOSED = ["X-Request-ID", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Idempotency-Replayed"]
@@ -78,7 +91,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, routers: Seque
     answers.install(app)
     app.add_middleware(Gate, house=house)
     allow_origins(app, settings)
-    app.add_middleware(Door, clock=clock, seconds_max=settings.request_seconds_max, production=settings.production)  # added last: outermost
+    app.add_middleware(Door, clock=clock, seconds_max=settings.request_seconds_max, production=settings.production)
+    app.add_middleware(Measured, house=house)  # added last: outermost
     return app
 
 

@@ -47,7 +47,10 @@ app.command("backtest")(backtest)
 app.command("sweep")(sweep)
 app.command("venue")(venue)
 for name, module, text in (("data", "haechi.markets.commands", "Candle files and the candle store."),
-                           ("strategies", "haechi.research.strategy_commands", "Strategies and strategy documents.")):
+                           ("strategies", "haechi.research.strategy_commands", "Strategies and strategy documents."),
+                           ("users", "haechi.identity.commands", "People: add, list, roles, suspend."),
+                           ("audit", "haechi.identity.audit_commands", "The chain of privileged acts."),
+                           ("keys", "haechi.identity.key_commands", "The keys that seal secrets in the database.")):
     app.add_typer(typer.Typer(cls=later(module), rich_markup_mode=None, no_args_is_help=True), name=name, help=text)
 
 

@@ -109,7 +109,7 @@ def exposed(files: Iterable[Path]) -> Iterator[str]:
 
 def guessable(text: str, guesses_log10_min: float) -> bool:
     """Empty is missing, not guessable: that is said elsewhere."""
-    from zxcvbn import zxcvbn
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
     if not text:
         return False

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = SecretStr("")
     mail_from: str = "haechi@localhost"
     admin_addresses: str = ""
+    oauth_google_id: str = ""
+    oauth_google_secret: SecretStr = SecretStr("")
+    oauth_kakao_id: str = ""
+    oauth_kakao_secret: SecretStr = SecretStr("")
     trusted_proxy_hops: int = Field(default=0, ge=0, le=10)
     rate_limit_per_minute: int = Field(default=600, ge=1, le=1_000_000)
     request_seconds_max: float = Field(default=30.0, gt=0, le=3600)
@@ -104,7 +108,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
         if settings.secrets_dir is not None:
-            settings = Settings(_secrets_dir=existing(settings.secrets_dir), **overrides)
+            settings = Settings(_secrets_dir=existing(settings.secrets_dir), **overrides)  # type: ignore[call-arg]
     except ValidationError as wrong:
         found = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].lower()}" for e in wrong.errors(include_input=False)]
         raise SettingsError(f"The settings cannot be used: {'; '.join(found)}.") from None
@@ -122,6 +126,7 @@ def problems(settings: Settings) -> list[str]:
     """What is wrong, one phrase each; empty when all is well."""
     found = [*jwt_problems(settings.jwt_secret.get_secret_value()), *key_problems(settings.encryption_keys)]
     found += database_problems(settings) + redis_problems(settings.redis_url.get_secret_value())
+    found += oauth_problems(settings)
     try:
         _ = settings.admin_networks
     except ValueError as error:
@@ -168,6 +173,17 @@ def database_problems(settings: Settings) -> list[str]:
 
 def redis_problems(url: str) -> list[str]:
     return [] if not url or url.startswith(("redis://", "rediss://")) else ["REDIS_URL is no address of Redis, use redis://host:6379/0"]
+
+
+def oauth_problems(settings: Settings) -> list[str]:
+    """Half of a pair is of no use; and a provider sends browsers back in the clear only to this machine."""
+    pairs = {"GOOGLE": (settings.oauth_google_id, settings.oauth_google_secret.get_secret_value()),
+             "KAKAO": (settings.oauth_kakao_id, settings.oauth_kakao_secret.get_secret_value())}
+    found = [f"OAUTH_{name}_ID and OAUTH_{name}_SECRET go together: give both or none"
+             for name, pair in pairs.items() if any(pair) and not all(pair)]
+    if settings.production and any(any(pair) for pair in pairs.values()) and not settings.public_url.startswith("https://"):
+        found.append("PUBLIC_URL must begin with https:// where people sign in through OAUTH_… providers")
+    return found
 
 
 def is_fernet_key(key: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from haechi.bots import models as bots
 from haechi.identity import models as identity
+from haechi.identity.oauth import models as oauth
 from haechi.platform import idempotency
 from haechi.platform.db import Base
 from haechi.research import models as research
+from haechi.trading import kill_switch
 from haechi.trading import models as trading
 
-TABLES = (idempotency, identity, research, trading, bots)
+TABLES = (idempotency, identity, oauth, research, trading, kill_switch, bots)
 
 metadata = Base.metadata

@@ -140,6 +140,7 @@ async def test_changing_the_password_wants_the_old_one_and_ends_the_other_sessio
 async def test_sessions_are_seen_and_ended_one_by_one_or_all(app):
     await registered(app)
     phone = await signed_in(app)
+    app.clock.advance(timedelta(seconds=1))
     desk = (await app.http.post("/auth/login", json={"email": "mina@example.com", "password": PASSWORD},
                                 headers={"user-agent": "Desk\x1b[31m/1.0"})).json()
     listed = (await app.http.get("/auth/sessions", headers=bearer(desk))).json()

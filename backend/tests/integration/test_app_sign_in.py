@@ -11,7 +11,9 @@ from haechi.identity.models import User, UserSession
 
 # Everything else wants a token. A new public path is a decision, taken here.
 PUBLIC = {"/", "/docs", "/openapi.json", "/health", "/health/live", "/health/ready", "/auth/login", "/auth/login/2fa", "/auth/refresh",
-          "/auth/register", "/auth/verify-email", "/auth/forgot-password", "/auth/reset-password"}
+          "/auth/register", "/auth/verify-email", "/auth/forgot-password", "/auth/reset-password",
+          "/auth/oauth/{provider}/start", "/auth/oauth/{provider}/callback", "/auth/oauth/finish",
+          "/metrics"}  # of this machine only
 
 
 @pytest.fixture

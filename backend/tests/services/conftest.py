@@ -31,8 +31,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 ROOT = Path(__file__).resolve().parents[3]
-PASSWORD = secrets.token_urlsafe(24)
-START_S_MAX = 30
+PASSWORD, REDIS_PASSWORD = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+START_S_MAX = 180  # a server of ours may have to compile the engine first
 
 
 def of_integration(name: str) -> ModuleType:
@@ -67,17 +67,18 @@ class Process:
     """One private server: started, stopped and started again on the same port and folder."""
 
     def __init__(self, command: list[str | Path], port: int, folder: Path, user: str | None = None,
-                 environment: dict[str, str] | None = None) -> None:
+                 environment: dict[str, str] | None = None, ready: Callable[[int], bool] | None = None) -> None:
         self.command, self.port, self.folder, self.user, self.environment = command, port, folder, user, environment
+        self.ready = ready or listening
         self.running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when the port answers. Raises RuntimeError with the end of its log when it does not come up."""
+        """Returns when it takes connections. Raises RuntimeError with the end of its log when it does not come up."""
         with (self.folder / "log").open("ab") as log:
             self.running = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
                                             env=self.environment, **identity(self.user))
         until = time.monotonic() + START_S_MAX
-        while not listening(self.port):
+        while not self.ready(self.port):
             if self.running.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{self.command[0]} did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.02)  # another process: its port is all there is to wait for
@@ -135,7 +136,11 @@ def postgres_server() -> Iterator[Process]:
         port = free_port()
         command = [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1",
                    "-c", "fsync=off", "-c", "shared_buffers=16MB"]
-        with stopped_in_the_end(Process(command, port, folder, user)) as process:
+
+        def ready(port: int) -> bool:  # for a moment after its start it listens and refuses
+            return subprocess.run([binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode == 0
+
+        with stopped_in_the_end(Process(command, port, folder, user, ready=ready)) as process:
             yield process
 
 
@@ -143,21 +148,10 @@ def postgres_server() -> Iterator[Process]:
 async def postgres(postgres_server: Process) -> str:
     """Address of a new empty database, with its password."""
     name = f"t{secrets.token_hex(8)}"
-    link = await ready_link(postgres_server.port)
+    link = await asyncpg.connect(host="127.0.0.1", port=postgres_server.port, user="haechi", password=PASSWORD, database="postgres")
     await link.execute(f'CREATE DATABASE "{name}"')
     await link.close()
     return f"postgresql://haechi:{PASSWORD}@127.0.0.1:{postgres_server.port}/{name}"
-
-
-async def ready_link(port: int) -> asyncpg.Connection:
-    """A connection as soon as the server takes any: for a moment after its start it listens and refuses."""
-    until = time.monotonic() + START_S_MAX
-    while True:
-        try:
-            return await asyncpg.connect(host="127.0.0.1", port=port, user="haechi", password=PASSWORD, database="postgres")
-        except asyncpg.CannotConnectNowError:
-            if time.monotonic() > until:
-                raise
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +159,7 @@ def redis_server() -> Iterator[Process]:
     """The server itself, for tests that stop and start it. Nothing is kept over a stop."""
     binary, port = program("redis-server", "usr/bin"), free_port()
     with own_folder() as folder:
-        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--save", "", "--appendonly", "no",
+        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", REDIS_PASSWORD, "--save", "", "--appendonly", "no",
                    "--dir", folder]
         with stopped_in_the_end(Process(command, port, folder)) as process:
             yield process
@@ -176,7 +170,7 @@ async def redis(redis_server: Process) -> str:
     """Address of an empty Redis, with its password."""
     import redis.asyncio as client
 
-    url = f"redis://:{PASSWORD}@127.0.0.1:{redis_server.port}/0"
+    url = f"redis://:{REDIS_PASSWORD}@127.0.0.1:{redis_server.port}/0"
     async with client.from_url(url) as link:
         await link.flushall()
     return url

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from decimal import Decimal
+from secrets import token_urlsafe
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 
 from haechi.bots.models import Bot
@@ -96,3 +101,19 @@ async def test_two_who_start_at_once_have_one_bot(app):
     answers = await asyncio.gather(*(app.http.post("/bot/start", headers=mina, json=QUICK) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
     assert len(await rows(app, Bot)) == 1
+
+
+async def test_the_command_serves_in_production_as_the_compose_file_sets_it(own_server, postgres, redis):
+    address = {name: urlsplit(url) for name, url in (("database", postgres), ("redis", redis))}
+    port = own_server([sys.executable, "-m", "haechi.cli", "serve"], {
+        "ENVIRONMENT": "production", "HOST": "0.0.0.0", "TRUSTED_PROXY_HOPS": "1", "JWT_SECRET": token_urlsafe(48),
+        "ENCRYPTION_KEY": Fernet.generate_key().decode(), "PUBLIC_URL": "https://haechi.example.com",
+        "DATABASE_URL": f"postgresql://haechi@127.0.0.1:{address['database'].port}{address['database'].path}",
+        "POSTGRES_PASSWORD": address["database"].password, "REDIS_URL": f"redis://127.0.0.1:{address['redis'].port}/1",
+        "REDIS_PASSWORD": address["redis"].password, "SPEED": str(STILL)})
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        assert (await client.get("/health/ready")).json() == {"status": "ok"}
+        there = (await client.get("/health")).json()
+        assert (there["environment"], there["database"]["kind"]) == ("production", "postgresql")
+        refused = await client.post("/auth/login", json={"email": "nobody@example.com", "password": "a wrong password"})
+        assert refused.status_code == 401, "counted in Redis and looked up in PostgreSQL"

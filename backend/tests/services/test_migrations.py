@@ -113,7 +113,8 @@ async def test_both_databases_have_the_same_tables_and_names(tmp_path, postgres)
 
 async def test_several_processes_that_start_at_once_migrate_once(postgres):
     several = [Database(on_postgresql(postgres)) for _ in range(4)]
-    await asyncio.gather(*(upgrade(one) for one in several))
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(upgrade(one) for one in several))
     assert {await current(one) for one in several} == {newest()}
     for one in several:
         await one.close()

@@ -39,6 +39,7 @@ async def asked(app, headers):
 
 async def test_without_the_database_every_answer_is_a_clean_503_and_then_all_is_well(app, postgres_server, stopped):
     mina = await app.person()
+    assert (await app.http.post("/bot/start", headers=mina, json={"strategy": "rsi"})).status_code == 201
     before = {path: answer.status_code for path, answer in (await asked(app, mina)).items()}
     stopped(postgres_server)
     for round_ in range(2):  # first the broken connections of the pool, then no new ones
@@ -52,8 +53,16 @@ async def test_without_the_database_every_answer_is_a_clean_503_and_then_all_is_
     assert (await app.http.get("/health")).json()["database"]["state"] == "down"
     postgres_server.start()
     after = {path: answer.status_code for path, answer in (await asked(app, mina)).items()}
-    assert after == before | {"/bot/start": 409}, "the bot of the first round is still there"
+    assert after == before == {"/auth/me": 200, "/bot/status": 200, "/backtest/results": 200, "/bot/start": 409, "/auth/login": 200}
     assert (await app.http.get("/health/ready")).status_code == 200
+
+
+async def test_a_restart_between_two_requests_is_not_even_noticed(app, postgres_server, stopped):
+    mina = await app.person()
+    before = {path: answer.status_code for path, answer in (await asked(app, mina)).items()}
+    stopped(postgres_server)
+    postgres_server.start()
+    assert {path: answer.status_code for path, answer in (await asked(app, mina)).items()} == before | {"/bot/start": 409, "/bot/status": 200}
 
 
 async def test_a_transaction_cut_off_keeps_nothing(app, postgres_server, stopped):

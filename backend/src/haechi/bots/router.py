@@ -28,7 +28,7 @@ LOOK = "GET /bot/status"
 Accepted = Annotated[str, Header(alias="accept-language", max_length=1000)]
 
 
-def bots_of(house: TheHouse) -> Bots:
+async def bots_of(house: TheHouse) -> Bots:
     return house.part(Bots)
 
 
@@ -45,7 +45,8 @@ async def start(body: StartBody, user: CurrentUser, bots: TheBots, attempt: OneA
     return await attempt.once(user.id, 201, work, look=LOOK)
 
 
-@router.post("/stop", operation_id="bot_stop", summary="Stop the bot and close", response_model=BotAnswer, responses=errors(401, 404, 409, 422))
+@router.post("/stop", operation_id="bot_stop", summary="Stop the bot and close", response_model=BotAnswer,
+             responses=errors(401, 404, 409, 422))
 async def stop(user: CurrentUser, bots: TheBots, attempt: OneAttempt) -> Response:
     """Cancel its entries, close its position at the next price, then stop. `observed` is `stopping` until that is done."""
     async def work() -> BotAnswer:

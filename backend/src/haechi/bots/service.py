@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from haechi.markets.feed import Market
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
 from haechi.platform.house import House
+from haechi.trading.kill_switch import refuse_while_killed
 
 if TYPE_CHECKING:
     from haechi.bots.runner import Runner
@@ -51,14 +52,25 @@ class Bots:
         await asyncio.to_thread(starting.warm)
         wish = starting.Wish.of(body, self.market.tape)
         async with self.database.writing() as session:
+            await refuse_while_killed(session)
             if await store.running_of(session, user_id) is not None:
                 raise Conflict("A bot is running already; stop it first.")
             bot = await starting.saved(session, user_id, wish, self.clock)
         runner = await starting.begun(bot, wish, self)
         self.runners[bot.id] = runner
+        await self._stop_if_killed_meanwhile(bot)
         await self._observe(bot, RUNNING)
         await self.say(bot.user_id, bot.id, "started", strategy=bot.strategy, symbol=bot.symbol, timeframe=bot.timeframe)
         return bot
+
+    async def _stop_if_killed_meanwhile(self, bot: Bot) -> None:
+        """The switch was turned on after we looked and before it could see this runner. Raises Conflict."""
+        try:
+            async with self.database.reading() as session:
+                await refuse_while_killed(session)
+        except Conflict:
+            await self._stop_if_running(bot.id)
+            raise
 
     # ---- stop
 
@@ -66,14 +78,40 @@ class Bots:
         """Close what is held at the next price, then stop. Raises NotFound, and Conflict when nothing runs."""
         async with self.database.reading() as session:
             bot = await store.last_bot_of(session, user_id)
+        return await self.stop_one(bot)
+
+    async def stop_one(self, bot: Bot) -> Bot:
+        """This one, whoever asks. Raises Conflict when it does not run."""
+        runner = self.runner_of(bot)
+        await self._observe(bot, STOPPING, desired=STOPPED)
+        await self.say(bot.user_id, bot.id, "stopping")
+        await runner.stop()
+        async with self.database.reading() as session:
+            return await session.get_one(Bot, bot.id)
+
+    def runner_of(self, bot: Bot) -> Runner:
+        """Raises Conflict when it does not run."""
         runner = self.runners.get(bot.id)
         if runner is None or runner.ended.is_set():
             raise Conflict("The bot is not running.")
-        await self._observe(bot, STOPPING, desired=STOPPED)
-        await self.say(user_id, bot.id, "stopping")
-        await runner.stop()
+        return runner
+
+    async def stop_all(self) -> tuple[int, int]:
+        """Every bot of everybody, side by side -> how many were told to stop, how many could not be. One that fails holds up no other."""
+        running = [bot_id for bot_id, runner in self.runners.items() if not runner.ended.is_set()]
+        for bot_id in running:
+            self.runners[bot_id].halted = "platform"  # at once: the gate refuses new risk while the stops are on their way
+        told = await asyncio.gather(*(self._stop_if_running(bot_id) for bot_id in running), return_exceptions=True)
+        failed = [(bot_id, fault) for bot_id, fault in zip(running, told, strict=True) if isinstance(fault, Exception)]
+        for bot_id, fault in failed:
+            log.error("bot_not_stopped", bot_id=bot_id, exc_info=fault)
+        return len(running) - len(failed), len(failed)
+
+    async def _stop_if_running(self, bot_id: str) -> None:
         async with self.database.reading() as session:
-            return await store.last_bot_of(session, user_id)
+            bot = await session.get_one(Bot, bot_id)
+        with suppress(Conflict):  # it ended by itself meanwhile
+            await self.stop_one(bot)
 
     async def ended(self, user_id: str, bot_id: str, account_id: str, runner: Runner) -> None:
         """A runner came to its end, by wish or by fault."""

@@ -25,6 +25,7 @@ LIBRARIES = ("numpy", "numba", "talib", "polars", "msgspec", "pydantic", "fastap
 DISK_MB_MIN = 500
 YEAR_2025_S = 1_735_689_600  # a clock that shows an earlier time than this program's is wrong
 DATABASE_TIMEOUT_S = 10
+REDIS_TIMEOUT_S = 5
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,6 +66,8 @@ def findings() -> Iterator[Finding]:
     yield folder("state", settings.haechi_var, "HAECHI_VAR")
     yield folder("candles", settings.haechi_data, "HAECHI_DATA")
     yield database(settings)
+    if settings.redis_url.get_secret_value():
+        yield counters(settings)
     problem = address_problem(settings.host, settings.port)
     remedy = "stop what listens there, or set PORT" if problem else ""
     yield Finding("address", "note" if problem else "ok", problem or f"{settings.host}:{settings.port} is free", remedy)
@@ -141,6 +144,21 @@ def database(settings: Settings) -> Finding:
     if have != newest():
         return Finding("database", "note", f"{kind}: its tables are at {have}, this version needs {newest()}", "run `haechi migrate`")
     return Finding("database", "ok", f"{kind}, tables at {have}")
+
+
+def counters(settings: Settings) -> Finding:
+    from redis import Redis, RedisError
+
+    link = Redis.from_url(settings.redis_url.get_secret_value(), password=settings.redis_password.get_secret_value() or None,
+                          socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S)
+    try:
+        link.ping()
+    except (RedisError, OSError) as error:
+        problem = f"Redis does not answer: {type(error).__name__}"
+        return Finding("redis", "wrong", problem, "check REDIS_URL and REDIS_PASSWORD, and that Redis runs; without it nobody signs in")
+    finally:
+        link.close()
+    return Finding("redis", "ok", "it answers")
 
 
 async def _revision(settings: Settings) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, select
 
 from haechi.errors import BadInput, Conflict, NotFound
 from haechi.identity import letters
@@ -51,18 +51,19 @@ class Accounts:
     # ---- registration and reset, by mail
 
     async def register(self, email: str, password: str, language: str) -> None:
-        """Same answer and same work whether the address is new or not. Raises BadInput for a poor password."""
+        """Same answer, same work and same time whether the address is new or not. Raises BadInput for a poor password."""
         check_new(password, email)
         password_hash = await self.passwords.hash(password)
+        self.letterbox.run(lambda: self._registered(email, password_hash, language))
+
+    async def _registered(self, email: str, password_hash: str, language: str) -> Letter:
         async with self.database.writing() as session:
             known = await user_by_email(session, email)
             if known is not None and known.verified_at is not None:
-                letter = letters.known(known.email, self.public_url, language)
-            else:
-                user = known or await self.add(session, email=email, password_hash=password_hash, verified=False)
-                user.password_hash = password_hash  # of an address nobody has shown to own: the last who tried may show it
-                letter = letters.verify(user.email, self._link("verify", await self._token(session, user, VERIFY)), language)
-        self.letterbox.put(letter)
+                return letters.known(known.email, self.public_url, language)
+            user = known or await self.add(session, email=email, password_hash=password_hash, verified=False)
+            user.password_hash = password_hash  # of an address nobody has shown to own: the last who tried may show it
+            return letters.verify(user.email, self._link("verify", await self._token(session, user, VERIFY)), language)
 
     async def verify(self, token: str, password: str) -> None:
         """The address is theirs, and so is the password: else whoever registered a foreign address would wait for its owner's click.
@@ -77,15 +78,16 @@ class Accounts:
             user = await self._used(session, token, VERIFY)
             user.verified_at = user.verified_at or self.clock.now()
 
-    async def forgot(self, email: str, language: str) -> None:
-        """A letter, if there is such a person; nothing tells whether."""
-        letter: Letter | None = None
+    def forgot(self, email: str, language: str) -> None:
+        """A letter, if there is such a person; nothing tells whether, not even time."""
+        self.letterbox.run(lambda: self._forgot(email, language))
+
+    async def _forgot(self, email: str, language: str) -> Letter | None:
         async with self.database.writing() as session:
             user = await user_by_email(session, email)
-            if user is not None and user.suspended_at is None:
-                letter = letters.reset(user.email, self._link("reset", await self._token(session, user, RESET)), language)
-        if letter is not None:
-            self.letterbox.put(letter)
+            if user is None or user.suspended_at is not None:
+                return None
+            return letters.reset(user.email, self._link("reset", await self._token(session, user, RESET)), language)
 
     async def reset(self, token: str, password: str, origin: Origin) -> None:
         """A new password for the mailed token; every session ends, the second factor stays. Raises BadInput."""
@@ -144,9 +146,12 @@ class Accounts:
     # ---- changed by an admin, or on the command line
 
     async def suspend(self, user_id: str, act: Act, *, on: bool) -> User:
-        """Acts at once: no session survives. Raises NotFound."""
+        """Acts at once: no session survives. Raises NotFound, Conflict for the last admin."""
         async with self.database.writing() as session:
+            last = await is_last_admin(session, user_id)
             user = await the_user(session, user_id)
+            if on and last:
+                raise last_admin()
             was, user.suspended_at = user.suspended_at, (user.suspended_at or self.clock.now()) if on else None
             if on:
                 await self.sessions.end_all(session, user_id)
@@ -158,10 +163,11 @@ class Accounts:
         if role not in ROLES:
             raise BadInput(f"There is no role {role!r}; there are {', '.join(ROLES)}.")
         async with self.database.writing() as session:
+            last = await is_last_admin(session, user_id)
             user = await the_user(session, user_id)
+            if role != ADMIN and last:
+                raise last_admin()
             was, user.role = user.role, role
-            if was == ADMIN and role != ADMIN and not await other_admins(session, user_id):
-                raise Conflict("This is the last admin; make another one first.", code="last_admin")
             await self.sessions.end_all(session, user_id)
             await record(session, with_change(act, was, role, "role"), self.clock.now())
             return user
@@ -179,9 +185,14 @@ async def the_user(session: Session, user_id: str) -> User:
     return user
 
 
-async def other_admins(session: Session, user_id: str) -> bool:
-    query = select(exists().where(User.role == ADMIN, User.id != user_id, User.suspended_at.is_(None)))
-    return bool((await session.execute(query)).scalar_one())
+async def is_last_admin(session: Session, user_id: str) -> bool:
+    """Asked before anything is changed: all admins are held, in one order, so that two of them cannot turn each other out."""
+    query = select(User.id).where(User.role == ADMIN, User.suspended_at.is_(None)).order_by(User.id).with_for_update()
+    return list((await session.execute(query)).scalars()) == [user_id]
+
+
+def last_admin() -> Conflict:
+    return Conflict("This is the last admin; make another one first.", code="last_admin")
 
 
 def with_change(act: Act, before: object, after: object, what: str) -> Act:

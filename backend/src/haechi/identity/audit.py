@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Integer, String, func, select, text
+from sqlalchemy import JSON, Integer, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from haechi.platform.columns import Instant
@@ -23,7 +23,6 @@ from haechi.platform.db import Base, Session
 FIRST = "0" * 64
 PAGE = 1_000
 SYSTEM = "system"  # what nobody in person did
-CHAIN_LOCK = 7_240_135_002  # one writer at a time on PostgreSQL; SQLite's write lock does the same
 
 log = structlog.get_logger(__name__)
 
@@ -65,9 +64,7 @@ class Broken:
 
 
 async def record(session: Session, act: Act, now: datetime) -> AuditEntry:
-    """Add to the chain, in the transaction of what was done: both are kept or neither."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CHAIN_LOCK})
+    """Add to the chain, in the (writing) transaction of what was done: both are kept or neither, and nobody else writes meanwhile."""
     last = (await session.execute(select(AuditEntry).order_by(AuditEntry.number.desc()).limit(1))).scalar_one_or_none()
     request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
     entry = AuditEntry(number=(last.number if last else 0) + 1, at=now, actor=act.actor, act=act.act, subject=act.subject,

@@ -18,6 +18,7 @@ SECRETS = {"users": {"password_hash", "totp", "totp_step"}, "user_sessions": {"r
 OWNERLESS = {
     "failed_tries": "counters under hashes; whose they are cannot be read from them",
     "idempotency_keys": "answers given already, kept for a day",
+    "kill_switches": "the operator's",
     "audit": "kept for the operator; its entries about a person are read by admins",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Protocol
@@ -69,27 +70,39 @@ class Log:
         log.info("letter", to=letter.to, subject=letter.subject, text=letter.text)
 
 
+Errand = Callable[[], Awaitable[Letter | None]]
+
+
 class Letterbox:
-    """Takes letters at once and brings them away one by one. What cannot be sent is logged, without its text."""
+    """Takes letters, and errands that may end in one, at once and does them one by one: the time of an answer tells nothing about them.
+    What fails is logged, without its text."""
 
     def __init__(self, post: Post) -> None:
         self.post = post
-        self._waiting: asyncio.Queue[Letter] = asyncio.Queue(WAITING_MAX)
+        self._waiting: asyncio.Queue[Errand] = asyncio.Queue(WAITING_MAX)
         self._task = asyncio.create_task(self._bring())
 
     def put(self, letter: Letter) -> None:
+        async def written() -> Letter:
+            return letter
+
+        self.run(written)
+
+    def run(self, errand: Errand) -> None:
         try:
-            self._waiting.put_nowait(letter)
+            self._waiting.put_nowait(errand)
         except asyncio.QueueFull:
             log.error("letter_dropped", why="too many wait")
 
     async def _bring(self) -> None:
         while True:
-            letter = await self._waiting.get()
+            errand = await self._waiting.get()
             try:
-                await self.post.send(letter)
-            except (OSError, smtplib.SMTPException) as error:
-                log.error("letter_not_sent", subject=letter.subject, why=type(error).__name__)
+                letter = await errand()
+                if letter is not None:
+                    await self.post.send(letter)
+            except Exception as error:
+                log.error("letter_not_sent", why=type(error).__name__)
             finally:
                 self._waiting.task_done()
 

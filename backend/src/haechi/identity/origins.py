@@ -21,7 +21,7 @@ class Origin:
     device: str = ""
 
 
-def origin_of(request: Request) -> Origin:
+async def origin_of(request: Request) -> Origin:
     address = client_address(request)
     said = "".join(sign for sign in request.headers.get("user-agent", "") if sign.isprintable())
     return Origin(address, network_of(address), said[:DEVICE_CHARS_MAX])

@@ -57,7 +57,7 @@ async def verify_email(body: VerifyBody, house: TheHouse) -> None:
              responses=errors(422, 429, 503), dependencies=[Depends(limited("forgot", 5, 3600, fail="closed"))])
 async def forgot_password(body: ForgotBody, house: TheHouse) -> SaidAnswer:
     """Sends a letter if there is such an account; the answer is the same if not."""
-    await house.part(Identity).accounts.forgot(body.email, body.language)
+    house.part(Identity).accounts.forgot(body.email, body.language)
     return SaidAnswer(message=MAIL)
 
 
@@ -78,7 +78,7 @@ async def login(body: LoginBody, house: TheHouse, origin: From) -> TokensAnswer 
     return ChallengeAnswer(challenge=made.challenge) if isinstance(made, Challenged) else TokensAnswer.of(made)
 
 
-@router.post("/login/2fa", operation_id="login_2fa", summary="The second step", responses=errors(401, 422, 429, 503),
+@router.post("/login/2fa", operation_id="login_second_factor", summary="The second step", responses=errors(401, 422, 429, 503),
              dependencies=[Depends(limited("login", 60, 300, fail="closed"))])
 async def login_2fa(body: LoginCodeBody, house: TheHouse, origin: From) -> TokensAnswer:
     """A challenge and a code (or a recovery code) for tokens."""
@@ -118,7 +118,8 @@ async def sessions(user: CurrentUser, here: CurrentSession, house: TheHouse) -> 
     return [SessionAnswer.of(row, here.id) for row in await house.part(Identity).sessions.of(user.id)]
 
 
-@router.delete("/sessions/{id}", operation_id="end_session", summary="End a session", status_code=204, responses=errors(401, 404))
+@router.delete("/sessions/{id}", operation_id="end_session", summary="End a session", status_code=204,
+               responses=errors(401, 404, 422))
 async def end_session(id: str, user: CurrentUser, house: TheHouse) -> None:
     """Its tokens stop working at once."""
     await house.part(Identity).sessions.end(user.id, id)

@@ -63,6 +63,7 @@ class Identity:
     async def close(self) -> None:
         await self.letterbox.close()
         self.passwords.close()
+        self.sessions.close()
 
 
 @asynccontextmanager

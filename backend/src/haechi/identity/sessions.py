@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from haechi.errors import Conflict, NotFound
 from haechi.identity.audit import Act, record
 from haechi.identity.models import SpentRefresh, User, UserSession
 from haechi.identity.origins import Origin
-from haechi.identity.store import user_and_session
 from haechi.identity.tokens import REFRESH_LIFE, SESSION_LIFE, Tokens, hashed, new_secret, refused
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
 from haechi.platform.ids import new_id
+from haechi.platform.quick import QuickRow
 
 GRACE = timedelta(seconds=10)  # two tabs of one browser may ask at once; later it is theft
+
+USER, SESSION = ([column.name for column in table.__table__.columns] for table in (User, UserSession))
+HOLDER = (select(*User.__table__.columns, *UserSession.__table__.columns).join(UserSession, UserSession.user_id == User.id)
+          .where(User.id == bindparam("user"), UserSession.id == bindparam("session")))
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +39,7 @@ class SignedIn:
 class Sessions:
     def __init__(self, database: Database, clock: Clock, tokens: Tokens) -> None:
         self.database, self.clock, self.tokens = database, clock, tokens
+        self._holder = QuickRow(database, HOLDER)
 
     # ---- begun and used
 
@@ -49,13 +54,18 @@ class Sessions:
         return SignedIn(self.tokens.access(user.id, row.id), refresh, self.tokens.device(user.id))
 
     async def holder(self, token: str) -> tuple[User, UserSession]:
-        """The person and the live session of an access token; raises NotAllowed."""
+        """The person and the live session of an access token, as values apart from any transaction; raises NotAllowed."""
         access = self.tokens.read(token)
-        async with self.database.reading() as session:
-            found = await user_and_session(session, access)
-        if found is None or found[0].suspended_at is not None or not alive(found[1], self.clock):
+        row = await self._holder.one({"user": access.user_id, "session": access.session_id})
+        if row is None:
             raise refused()
-        return found
+        user, session = User(**dict(zip(USER, row, strict=False))), UserSession(**dict(zip(SESSION, row[len(USER):], strict=True)))
+        if user.suspended_at is not None or not alive(session, self.clock):
+            raise refused()
+        return user, session
+
+    def close(self) -> None:
+        self._holder.close()
 
     # ---- refreshed
 

@@ -1,7 +1,8 @@
 """The database: SQLite in WAL mode by default, PostgreSQL by address. One use case is one transaction.
 
-`writing()` begins with the write lock (BEGIN IMMEDIATE on SQLite): a transaction that first reads and then writes would
-otherwise fail at once when another one wrote in between, without waiting for busy_timeout.
+`writing()` begins with the write lock (BEGIN IMMEDIATE on SQLite, an advisory lock on PostgreSQL): who reads and then writes
+sees what it will change. Without it SQLite would fail at once when another one wrote in between, and PostgreSQL would let two
+bots start for one person, or two bookings continue the same running balance.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ CONNECT_TIMEOUT_S = 5  # asyncpg's own is a minute, longer than anybody waits fo
 # busy_timeout first: several processes may want to switch to WAL at once.
 PRAGMAS = {"busy_timeout": BUSY_TIMEOUT_MS, "journal_mode": "wal", "foreign_keys": "on", "synchronous": "full"}
 
+# Any number, but the same in every process. Held until the transaction ends; waited for as long as SQLite's lock.
+WRITE_LOCK = 7_240_135_002
+TAKE_TURNS = text(f"SELECT set_config('lock_timeout', :ms, true), pg_advisory_xact_lock({WRITE_LOCK})")
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for it, appendix A of its manual
+
 Session = AsyncSession
 
 
@@ -48,24 +54,31 @@ class DatabaseUnavailable(HaechiError):
 
 
 class Database:
-    """One engine and its two kinds of session. `foreign_keys=False` is for migrations only, which rebuild tables."""
+    """One engine and its two kinds of session. `foreign_keys=False` is for migrations only, which rebuild tables.
 
-    def __init__(self, url: str, *, foreign_keys: bool = True) -> None:
+    `busy_timeout_ms`: how long one waits for one's turn to write.
+    """
+
+    def __init__(self, url: str, *, foreign_keys: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self.url = url
+        self.busy_timeout_ms = busy_timeout_ms
         self.kind = make_url(url).get_backend_name()
         self.engine = create_async_engine(url, **engine_options(url))
         if self.kind == "postgresql":
             event.listen(self.engine.sync_engine, "do_connect", connect)
         if self.kind == "sqlite":
-            event.listen(self.engine.sync_engine, "connect", pragma_setter(PRAGMAS | {"foreign_keys": "on" if foreign_keys else "off"}))
+            pragmas = PRAGMAS | {"busy_timeout": busy_timeout_ms, "foreign_keys": "on" if foreign_keys else "off"}
+            event.listen(self.engine.sync_engine, "connect", pragma_setter(pragmas))
             event.listen(self.engine.sync_engine, "begin", begin)
         self._writing = async_sessionmaker(self.engine, expire_on_commit=False)
         self._reading = async_sessionmaker(self.engine.execution_options(haechi_reading=True), expire_on_commit=False)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Session]:
-        """A transaction that commits when the block ends well and rolls back when it does not."""
+        """A transaction that commits when the block ends well and rolls back when it does not. One at a time, over all processes."""
         async with self._writing.begin() as session:
+            if self.kind == "postgresql":
+                await session.execute(TAKE_TURNS, {"ms": str(self.busy_timeout_ms)})
             yield session
 
     @asynccontextmanager
@@ -118,22 +131,23 @@ def connect(dialect: Any, _record: object, given: tuple[Any, ...], named: dict[s
 
     SQLAlchemy would let the driver's and the system's errors through as they are; nobody could tell them from others of their kind.
     """
-    import asyncpg
+    import asyncpg  # type: ignore[import-untyped]
 
     try:
         return dialect.connect(*given, **named)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+    except (OSError, TimeoutError, asyncpg.PostgresError, dialect.loaded_dbapi.Error) as error:
         raise dialect.loaded_dbapi.OperationalError(f"no connection: {type(error).__name__}: {error}") from error
 
 
 def unreachable(error: SQLAlchemyError) -> bool:
-    """Whether the database is gone, going or out of connections, so that a later try may go well; else it is a fault of ours."""
+    """Whether the database is gone, going, or kept busy by others, so that a later try may go well; else it is a fault of ours."""
     if isinstance(error, PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):
         return False
     of_postgresql = type(error.orig).__module__.endswith("asyncpg")  # SQLite says OperationalError for a missing table too
-    return error.connection_invalidated or (of_postgresql and isinstance(error, OperationalError))
+    busy = getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE or getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY"
+    return busy or error.connection_invalidated or (of_postgresql and isinstance(error, OperationalError))
 
 
 def pragma_setter(pragmas: Mapping[str, object]) -> Callable[[Any, object], None]:

@@ -46,7 +46,12 @@ def house_of(connection: HTTPConnection) -> House:
     return connection.app.state.house  # type: ignore[no-any-return]
 
 
-TheHouse = Annotated[House, Depends(house_of)]
+async def _the_house(connection: HTTPConnection) -> House:
+    """Asynchronous, because FastAPI runs a synchronous dependency in a thread, which costs more than most requests."""
+    return house_of(connection)
+
+
+TheHouse = Annotated[House, Depends(_the_house)]
 
 
 async def _reading(house: TheHouse) -> AsyncIterator[Session]:

@@ -133,12 +133,14 @@ class Idempotency:
 
 
 def replay(row: IdempotencyKey | None, claim: Claim, now: datetime) -> Response:
+    """The kept answer of the first request, or why there is none. No row: the first one has taken the key this very moment."""
     if row is not None and row.fingerprint != claim.fingerprint:
         raise BadInput("This Idempotency-Key was used for another request; make a new key for each new wish.", code="idempotency_mismatch")
     if row is not None and row.status is not None and row.body is not None:
         return Response(row.body, row.status, media_type="application/json", headers={"Idempotency-Replayed": "true"})
     if row is None or (row.status is None and now - row.created_at < RUNNING_MAX):
-        raise Conflict("The first request with this Idempotency-Key is still running; send it again in a moment.", code="idempotency_running")
+        raise Conflict("The first request with this Idempotency-Key is still running; send it again in a moment.",
+                       code="idempotency_running")
     raise Conflict("The first request with this Idempotency-Key was cut off and its outcome is unknown; "
                    f"look with {claim.look} before you try again with a new key.", code="idempotency_unknown")
 

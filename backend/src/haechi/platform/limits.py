@@ -74,7 +74,8 @@ class Limiter:
 
         All limits of one request together wait for Redis no longer than one of them may.
         """
-        state, time = connection.state._state, asyncio.get_running_loop().time
+        state: dict[str, Any] = connection.scope.setdefault("state", {})
+        time = asyncio.get_running_loop().time
         begun, spent = time(), state.get("limits_s", 0.0)
         try:
             verdict = await self.hit(rule, *whose, within_s=max(0.0, REDIS_TIMEOUT_S - spent))
@@ -92,7 +93,7 @@ def key(rule: Rule, whose: tuple[str, ...]) -> str:
     return f"{rule.name}:{hashlib.sha256(repr(whose).encode()).hexdigest()[:32]}"
 
 
-def nobody() -> None:
+async def nobody() -> None:
     """Nothing to wait for before a limit is tested."""
 
 

@@ -16,25 +16,26 @@ SECRET_NAMES = re.compile(r"pass(word|phrase)|secret|token|authorization|cookie|
 SECRET_SHAPES = re.compile(
     r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?i:bearer)\s+\S+|\b\d{6,12}:[\w-]{30,}|gAAAAA[\w=-]{20,}|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|\bsk-[\w-]{16,}")
 DEPTH_MAX = 6
+# What every line passes first, whichever library wrote it.
+SHARED: tuple[Any, ...] = (structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name,
+                           structlog.processors.TimeStamper(fmt="iso", utc=True))
 
 
 def configure(*, level: str, production: bool, stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's loggers through the same processors to `stream` (stderr)."""
     stream = stream or sys.stderr
-    shared: list[Any] = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name,
-                         structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if production:
         last: list[Any] = [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(sort_keys=True)]
     else:
         last = [structlog.processors.format_exc_info, redact, one_line, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]))
+        foreign_pre_chain=SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     quiet_neighbours()
-    structlog.configure(processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    structlog.configure(processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
                         logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=False)
 
 

@@ -54,7 +54,7 @@ class Wanted:
         return int(self.after)
 
 
-def wanted(
+async def wanted(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Rows on one page.")] = LIMIT_DEFAULT,
     cursor: Annotated[str | None, Query(max_length=CURSOR_CHARS_MAX, description="`next_cursor` of the page before.")] = None,
 ) -> Wanted:

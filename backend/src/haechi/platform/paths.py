@@ -14,6 +14,8 @@ NEVER_LIMITED: tuple[str, ...] = (
     "/bot/stop-all",
     "/bot-instances/{}/stop",
     "/bot-instances/stop-all",
+    "/admin/kill-switch",
+    "/admin/bots/{}/stop",
     "/health/live",
 )
 NEVER = re.compile("|".join(re.escape(path).replace(r"\{\}", "[^/]+") for path in NEVER_LIMITED))

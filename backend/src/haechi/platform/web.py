@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 
 import structlog
@@ -25,6 +26,7 @@ SAFE_HEADERS = {
     "cache-control": "no-store",
 }
 HSTS = {"strict-transport-security": "max-age=31536000"}  # a year; only in production, which stands behind TLS
+ROW_ID = re.compile("[0-9a-f]{32}")
 TOO_LARGE = f"The body is larger than {BODY_BYTES_MAX // 1024 // 1024} MB; send less."
 TOO_SLOW = "This took longer than {seconds:g} s and was given up; see what came of it before you try again."
 
@@ -81,12 +83,12 @@ class Visit:
             if isinstance(error, TimeoutError) and self.time.expired() and self.status is None:
                 await envelope(503, "timeout", TOO_SLOW.format(seconds=self.door.seconds_max))(self.scope, self._receive, self.send)
                 return
-            log.exception("fault", method=self.scope["method"], path=self.scope["path"])
+            log.exception("fault", method=self.scope["method"], path=shown_path(self.scope))
             if self.status is not None:  # the answer has begun: all that is left is to break it off
                 raise
             await fault()(self.scope, self._receive, self.send)
         finally:
-            log.info("request", method=self.scope["method"], path=self.scope["path"], status=self.status,
+            log.info("request", method=self.scope["method"], path=shown_path(self.scope), status=self.status,
                      ms=round((self.door.clock.monotonic() - start) * 1000, 1))
 
     def announced_bytes(self) -> int:
@@ -118,3 +120,14 @@ class Visit:
         limit = self.scope["state"].get("limit")
         for name, value in {**self.door.headers, **(limit_headers(limit) if limit else {})}.items():
             headers.setdefault(name, value)
+
+
+def shown_path(scope: Scope) -> str:
+    """The route's own spelling with the ids that are ours: what else stands in an address may be anything, a secret too."""
+    path = getattr(scope.get("route"), "path", None)
+    if not isinstance(path, str):
+        return "(no such path)"
+    for name, value in scope.get("path_params", {}).items():
+        if ROW_ID.fullmatch(str(value)):
+            path = path.replace(f"{{{name}}}", str(value))
+    return path

@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from limits import RateLimitItemPerSecond
@@ -66,7 +66,7 @@ class MemoryWindows:
 
     async def take(self, key: str, times: int, seconds: int, *, within_s: float = REDIS_TIMEOUT_S) -> Verdict:
         now = self.clock.monotonic()
-        window = self.tries[key] = self.tries.pop(key, None) or deque()
+        window = self.tries[key] = self.tries.pop(key, deque())
         while window and window[0] <= now - seconds:
             window.popleft()
         allowed = len(window) < times
@@ -98,8 +98,9 @@ class RedisWindows:
         self.pool = BlockingConnectionPool.from_url(
             url, password=password or None, max_connections=REDIS_CONNECTIONS, timeout=REDIS_TIMEOUT_S,
             socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, retry=Retry(NoBackoff(), 0))
-        storage = RedisStorage(f"async+{url}", implementation="redispy", connection_pool=self.pool, key_prefix="haechi")
-        self.windows = MovingWindowRateLimiter(storage)
+        options: dict[str, Any] = {"connection_pool": self.pool}
+        self.storage = RedisStorage(f"async+{url}", implementation="redispy", key_prefix="haechi", **options)
+        self.windows = MovingWindowRateLimiter(self.storage)
         self.rest_until = -math.inf
         self.log_at = -math.inf
 
@@ -120,7 +121,7 @@ class RedisWindows:
 
     async def _ask(self, item: RateLimitItemPerSecond, key: str) -> Verdict:
         allowed = await self.windows.hit(item, key)
-        start, count = await self.windows.storage.get_moving_window(item.key_for(key), item.amount, item.get_expiry())
+        start, count = await self.storage.get_moving_window(item.key_for(key), item.amount, item.get_expiry())
         left_s = start + item.get_expiry() - self.clock.now_ms() / 1000
         return verdict(allowed, item.amount, item.amount - count, min(left_s, item.get_expiry()))
 

@@ -26,7 +26,7 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; s
 BacktestIdPath = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", examples=["019ab0c4d5e6a1b2c3d4e5f60718293a"])]
 
 
-def jobs_of(house: TheHouse) -> Jobs:
+async def jobs_of(house: TheHouse) -> Jobs:
     return house.part(Jobs)
 
 

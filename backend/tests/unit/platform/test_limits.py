@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 
 from haechi.platform import windows as windows_module
 from haechi.platform.clock import SetClock
 from haechi.platform.limits import Limiter, LimitsUnavailable, Rule, TooMany, key
 from haechi.platform.paths import never_limited, plain
-from haechi.platform.windows import REDIS_REST_S, MemoryWindows, RedisWindows, Verdict
+from haechi.platform.windows import REDIS_REST_S, REDIS_TIMEOUT_S, MemoryWindows, RedisWindows, Verdict
 
 LOGIN = Rule("login", 5, 300)
 
@@ -96,7 +97,7 @@ async def test_ended_windows_are_forgotten_and_their_number_is_bounded(clock, mo
 @pytest.mark.parametrize("path", [
     "/order/panic", "/api/v1/order/panic", "/order/panic/", "//order//panic", "/ORDER/Panic", "/API/V1/Order/Panic/", "/order/close/42",
     "/api/v1/order/close/0a1b/", "/bot/stop", "/api/v1//bot/stop", "/bot-instances/0a1b/stop", "/bot-instances/stop-all", "/bot/stop-all",
-    "/health/live", "/api/v1/health/live",
+    "/admin/kill-switch", "/admin/bots/0a1b/stop", "/health/live", "/api/v1/health/live",
 ])
 def test_ways_out_are_never_limited_however_they_are_written(path):
     assert never_limited(path)
@@ -170,17 +171,13 @@ async def test_nobody_waits_longer_than_a_moment_for_a_silent_redis(silent, cloc
     limiter, time = Limiter(windows), asyncio.get_running_loop().time
     begun = time()
     await asyncio.gather(*(limiter.hit(LOGIN, str(n)) for n in range(100)))
-    assert 0.2 < time() - begun < 0.5, "one timeout, not one after another"
+    assert REDIS_TIMEOUT_S * 0.9 < time() - begun < 5, "all at once, not a quarter of a second one after another"
     assert windows.asked == 100
-    begun = time()
     for n in range(100):
         await limiter.hit(LOGIN, str(n))
-    assert time() - begun < 0.2, "while Redis rests nobody waits"
-    assert windows.asked == 100
+    assert windows.asked == 100, "while Redis rests nobody asks, nobody waits"
     clock.advance(timedelta(seconds=REDIS_REST_S))
-    begun = time()
     await asyncio.gather(*(limiter.hit(LOGIN, str(n)) for n in range(100)))
-    assert time() - begun < 0.5
     assert windows.asked == 101, "one asks whether it is back"
 
 
@@ -191,3 +188,24 @@ async def test_the_log_tells_of_it_once_a_minute(closed, clock):
             await limiter.hit(LOGIN, "a")
             clock.advance(timedelta(seconds=1))
     assert [line["event"] for line in said] == ["redis_gone"] * 3
+
+
+async def test_the_limits_of_one_request_share_one_patience():
+    patience = []
+
+    class Slow:
+        async def take(self, key, times, seconds, *, within_s):
+            patience.append(within_s)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await asyncio.Event().wait()
+            return Verdict(allowed=True, limit=times, remaining=len(patience), reset_s=1)
+
+        async def close(self): ...
+
+    one, other = HTTPConnection({"type": "http"}), HTTPConnection({"type": "http"})
+    for connection in (one, one, other):
+        await Limiter(Slow()).check(connection, LOGIN, "a")
+    assert patience[0] == patience[2] == REDIS_TIMEOUT_S
+    assert patience[1] <= REDIS_TIMEOUT_S - 0.05
+    assert one.state.limit.remaining == 1, "the tightest one is told"

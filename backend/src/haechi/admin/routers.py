@@ -1,0 +1,7 @@
+"""Every router of this package, for app.py."""
+
+from __future__ import annotations
+
+from haechi.admin import bots, operation, people, trail
+
+ROUTERS = (people.router, people.listing, bots.router, trail.router, operation.router)

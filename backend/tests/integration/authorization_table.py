@@ -1,0 +1,19 @@
+"""Who may do what: every operation of the API is in exactly one of these lists. A new route that is in none fails the build."""
+
+from __future__ import annotations
+
+PUBLIC = {  # nobody has to be signed in
+    "register", "verify_email", "forgot_password", "reset_password", "login", "login_second_factor", "refresh", "health", "health_live", "health_ready",
+    "oauth_start", "oauth_callback", "oauth_finish"}
+PERSON = {  # signed in; what is somebody's is only theirs
+    "confirm", "logout", "logout_all", "sessions", "end_session", "me", "change_password", "two_factor_verify", "backtest_run", "backtest_results",
+    "backtest_get", "backtest_delete", "backtest_trades", "backtest_equity", "backtest_report", "bot_start", "bot_stop", "bot_status", "bot_logs",
+    "strategy_library", "strategy_validate", "chart_candles", "oauth_links", "api_status"}
+FRESH = {  # and has proved to be there within five minutes
+    "delete_me", "export", "two_factor_setup", "two_factor_disable", "two_factor_recovery_codes", "oauth_link", "oauth_unlink"}
+ADMIN = {  # role admin, the second factor, an admitted address
+    "admin_users", "admin_user", "users", "admin_bots", "kill_switch", "admin_audit", "admin_audit_verify", "admin_analytics", "admin_logs"}
+FRESH_ADMIN = {  # and fresh
+    "admin_suspend", "admin_activate", "admin_role", "admin_end_sessions", "admin_stop_bot", "kill_switch_on", "kill_switch_off"}
+ALL = [PUBLIC, PERSON, FRESH, ADMIN, FRESH_ADMIN]
+NOT_IN_OPENAPI = {"/", "/docs", "/openapi.json", "/metrics"}  # pages and figures: nothing of anybody; /metrics only for admitted addresses
