@@ -122,8 +122,8 @@ async def test_whoever_loses_the_role_loses_the_way_in_at_once(app):
 async def test_people_are_found_and_come_in_pages(app):
     headers = await admin(app)
     for place in range(5):
-        await app.add_person(f"someone_{place}@example.com")
         app.clock.advance(timedelta(seconds=1))
+        await app.add_person(f"someone_{place}@example.com")
     await app.http.post(f"/admin/users/{await id_of(app, 'someone_3@example.com')}/suspend", headers=headers)
 
     async def emails(**query) -> list[str]:

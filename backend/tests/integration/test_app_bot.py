@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from haechi.markets.feed import Market
@@ -52,7 +54,9 @@ async def test_stopping_cancels_and_closes_at_the_next_price(app, mina):
     stopping = await app.http.post("/bot/stop", headers=mina)
     assert stopping.json()["observed"] == "stopping"
     await played(app, 2)
-    there = await status(app, mina)
+    async with asyncio.timeout(5):  # it is written down by a task of its own
+        while (there := await status(app, mina))["observed"] == "stopping":  # noqa: ASYNC110
+            await asyncio.sleep(0)
     assert (there["desired"], there["observed"], there["open_orders"]) == ("stopped", "stopped", [])
     assert there["wallet"] not in (None, "10000.00000000")
     assert (await app.http.post("/bot/stop", headers=mina)).status_code == 409

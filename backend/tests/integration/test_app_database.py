@@ -67,7 +67,7 @@ async def test_a_row_that_points_at_nobody_is_refused(database):
     await upgrade(database)
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
-            await session.execute(text("INSERT INTO user_sessions VALUES ('s', 'nobody', 'h', '2026-01-01', '2026-01-02', NULL)"))
+            await session.execute(text("INSERT INTO mailed_tokens VALUES ('h', 'nobody', 'reset', '2026-01-01')"))
 
 
 async def test_a_block_that_fails_keeps_nothing(probe):

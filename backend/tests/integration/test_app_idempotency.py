@@ -26,7 +26,8 @@ async def test_a_bot_is_started_once_for_one_key(tmp_path, running, keyed):
         assert (await app.http.post("/bot/start", headers=mina, json=QUICK)).json()["error"]["code"] == "conflict", "without a key it is tried"
         other = await app.http.post("/bot/start", headers=mina | keyed, json=QUICK | {"capital": "5000"})
         assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_mismatch")
-        assert (await app.http.post("/bot/stop", headers=mina | keyed)).json()["error"]["code"] == "idempotency_mismatch"
+        elsewhere = await app.http.post("/bot/stop", headers=mina | keyed, json=QUICK)
+        assert elsewhere.json()["error"]["code"] == "idempotency_mismatch", "the same body at another address"
         assert (await app.http.post("/bot/start", headers=keyed, json=QUICK)).status_code == 401, "an answer is told to its owner only"
         assert (await app.http.post("/bot/start", headers=jun | keyed, json=QUICK)).json()["id"] != first.json()["id"]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar, TypeVarTuple
 
@@ -13,23 +16,17 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from haechi.errors import BadInput, HaechiError
+from haechi.errors import BadInput
+from haechi.platform.limits import Full
 
 PASSWORD_BYTES_MAX = 1024
 PASSWORD_CHARS_MIN = 10
 DISTINCT_MIN = 4
-THREADS = 2
+NICE = 10
 WAITING_MAX = 32  # about two seconds of work; more than that is a flood, and each waiter would hold 64 MB in turn
 
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
-
-
-class TooBusy(HaechiError):
-    """More sign-ins at once than there are hands."""
-
-    status = 503
-    code = "busy"
 
 
 class Passwords:
@@ -37,9 +34,19 @@ class Passwords:
 
     def __init__(self, hashers: PasswordHash | None = None) -> None:
         self.hashers = hashers or PasswordHash((Argon2Hasher(), BcryptHasher()))
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
+        self._threads = ThreadPoolExecutor(threads(), thread_name_prefix="password", initializer=step_back)
         self._waiting = 0
         self._nobody: str | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whoever comes now is turned away; asked before any work is done for somebody."""
+        return self._waiting >= WAITING_MAX
+
+    def make_sure_of_room(self) -> None:
+        """Raises Full."""
+        if self.full:
+            raise Full("Too many people sign in at this moment; try again in a few seconds.")
 
     async def hash(self, password: str) -> str:
         """Argon2id hash of the normalised password."""
@@ -61,8 +68,7 @@ class Passwords:
         return self.hashers.verify_and_update(password, hashed)
 
     async def _work(self, function: Callable[[*Given], Result], *given: *Given) -> Result:
-        if self._waiting >= WAITING_MAX:
-            raise TooBusy("Too many people sign in at this moment; try again in a few seconds.")
+        self.make_sure_of_room()
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function, *given)
@@ -71,6 +77,17 @@ class Passwords:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def threads() -> int:
+    """At most half of the machine hashes: the other half answers."""
+    return max(1, (os.cpu_count() or 2) // 2)
+
+
+def step_back() -> None:
+    """A hashing thread gives way to the one that answers; where the system knows no such thing, nothing happens."""
+    with suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def check_new(password: str, email: str) -> None:

@@ -21,6 +21,7 @@ from haechi.platform.clock import Clock
 from haechi.platform.crypto import Vault
 from haechi.platform.db import Database, Session
 from haechi.platform.house import House
+from haechi.platform.limits import Limiter
 
 DEMO_EMAIL = "demo@haechi.local"
 LOGIN_RULES = {"development": Rule(5, timedelta(minutes=1)), "production": Rule(10, timedelta(minutes=15))}
@@ -71,6 +72,7 @@ async def open_identity(house: House) -> AsyncIterator[Identity]:
     settings = house.settings
     identity = Identity(house.database, house.clock, settings.jwt_secret.get_secret_value(), house.vault, post=post_of(settings),
                         public_url=settings.public_url.rstrip("/"), login=LOGIN_RULES[settings.environment])
+    house.part(Limiter).full["/auth/login"] = lambda: identity.passwords.full
     try:
         yield identity
     finally:

@@ -54,7 +54,8 @@ class SigningIn:
         await self.tries.forgive(counted, now)
 
     async def with_password(self, given: Credentials, origin: Origin) -> SignedIn | Challenged:
-        """Raises NotAllowed, in the same words and time for a wrong address and a wrong password; LockedOut."""
+        """Raises NotAllowed, in the same words and time for a wrong address and a wrong password; LockedOut, Full."""
+        self.passwords.make_sure_of_room()
         now, email = self.clock.now(), folded(given.email)
         async with self.database.reading() as session:
             user = await user_by_email(session, email)

@@ -30,6 +30,7 @@ class Gate:
         if scope["type"] == "http" and not never_limited(scope["path"]):
             connection = HTTPConnection(scope)
             try:
+                self.house.part(Limiter).turn_away(scope["path"])
                 await self.house.part(Limiter).check(connection, self.rule, network_of(client_address(connection)))
             except HaechiError as error:
                 await refusal(error)(scope, receive, send)

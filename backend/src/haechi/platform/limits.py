@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from haechi.errors import HaechiError
 from haechi.platform.house import House, house_of
 from haechi.platform.origin import client_address, network_of
+from haechi.platform.paths import plain
 from haechi.platform.windows import REDIS_TIMEOUT_S, Gone, MemoryWindows, RedisWindows, Verdict, Windows
 
 
@@ -44,6 +45,14 @@ class TooMany(HaechiError):
         self.headers = {"Retry-After": str(verdict.reset_s)}
 
 
+class Full(HaechiError):
+    """All hands are taken."""
+
+    status = 429
+    code = "busy"
+    headers: Mapping[str, str] = {"Retry-After": "3"}
+
+
 class LimitsUnavailable(HaechiError):
     """The counter does not answer, and this rule lets nobody through uncounted."""
 
@@ -52,10 +61,18 @@ class LimitsUnavailable(HaechiError):
 
 
 class Limiter:
-    """The part of the house that counts."""
+    """The part of the house that counts. `full`: paths (as `paths.plain` spells them) whose work is done by few hands, and whether all
+    are taken: then whoever comes is turned away before anything of the request is looked at."""
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
+        self.full: dict[str, Callable[[], bool]] = {}
+
+    def turn_away(self, path: str) -> None:
+        """Raises Full."""
+        full = self.full.get(plain(path))
+        if full is not None and full():
+            raise Full("Too many people ask for this at this moment; try again in a few seconds.")
 
     async def hit(self, rule: Rule, *whose: str, within_s: float = REDIS_TIMEOUT_S) -> Verdict:
         """Count one try of `whose` (an address, a person's id, an e-mail address …).

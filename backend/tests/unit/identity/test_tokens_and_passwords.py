@@ -7,9 +7,10 @@ import jwt
 import pytest
 
 from haechi.errors import NotAllowed
-from haechi.identity.passwords import WAITING_MAX, Passwords, TooBusy
+from haechi.identity.passwords import WAITING_MAX, Passwords
 from haechi.identity.tokens import REQUIRED, Tokens
 from haechi.platform.clock import SetClock
+from haechi.platform.limits import Full
 
 SECRET = "Qm7xV2kP9sLwT4yB8nRdF6hJ3cZaE5gU"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,7 +91,7 @@ async def test_one_password_typed_on_two_keyboards_is_one_password(passwords):
 
 async def test_a_flood_of_sign_ins_is_refused_and_passes(passwords):
     passwords._waiting = WAITING_MAX
-    with pytest.raises(TooBusy):
+    with pytest.raises(Full):
         await passwords.hash("x")
     passwords._waiting = 0
     assert (await passwords.hash("x")).startswith("$argon2id$")

@@ -54,7 +54,8 @@ async def links(user: CurrentUser, session: Reading) -> list[LinkAnswer]:
     return [LinkAnswer.of(row) for row in await links_of(session, user.id)]
 
 
-@router.delete("/links/{id}", operation_id="oauth_unlink", summary="Remove a link", status_code=204, responses=errors(401, 403, 404, 409))
+@router.delete("/links/{id}", operation_id="oauth_unlink", summary="Remove a link", status_code=204,
+               responses=errors(401, 403, 404, 409, 422))
 async def unlink(id: str, user: FreshUser, here: CurrentSession, house: TheHouse, origin: From) -> None:
     """Not the last way to sign in. All other sessions end."""
     await house.part(OAuth).unlink(user.id, here.id, id, origin)
