@@ -19,6 +19,10 @@ from starlette.responses import PlainTextResponse
 
 from haechi import app as application
 from haechi.health import pages
+from haechi.identity import tokens
+from haechi.identity.current import FRESH
+from haechi.identity.passwords import PASSWORD_CHARS_MIN, Passwords
+from haechi.identity.second_factor import RECOVERY_CODES
 from haechi.platform.clock import SystemClock
 from haechi.platform.limits import Rule
 from haechi.platform.web import Door
@@ -29,8 +33,8 @@ WORDS_MIN = 4  # of a reason
 SECTION_WORDS_MIN = 25
 CRYPTOGRAPHY = {"cryptography", "hashlib", "hmac", "jwt", "pwdlib", "pyotp", "random", "secrets", "ssl", "uuid"}
 # Requirements about documentation: their row links the section that answers them.
-DOCUMENTED = ("V2.1.3 V5.1.1 V6.1.1 V6.1.2 V6.1.3 V7.1.1 V7.1.2 V7.1.3 V8.1.1 V8.1.2 V11.1.1 V11.1.2 V13.1.1 V14.1.1 V14.1.2 V15.1.1 "
-              "V15.1.3 V16.1.1").split()
+DOCUMENTED = ["V2.1.2", "V2.1.3", "V5.1.1", "V6.1.1", "V6.1.2", "V6.1.3", "V7.1.1", "V7.1.2", "V7.1.3", "V8.1.1", "V8.1.2",
+              "V11.1.1", "V11.1.2", "V13.1.1", "V14.1.1", "V14.1.2", "V15.1.1", "V15.1.3", "V16.1.1"]
 
 
 def read(name: str) -> str:
@@ -121,7 +125,7 @@ def meant(written: str, like: Any) -> Any:
     if hasattr(like, "window"):
         times, _, window = written.partition(" in ")
         return type(like)(int(times), meant(window, timedelta()))
-    return type(like)(int(written.split()[0].replace(",", "")))
+    return type(like)(int(written.split(maxsplit=1)[0].replace(",", "")))
 
 
 FIGURES = [row for row in rows(section(PAGE, "Figures")) if row[2].startswith("`")]
@@ -135,6 +139,24 @@ def test_there_are_figures() -> None:
 def test_a_figure_is_the_codes(row: list[str]) -> None:
     value = value_of(row[2].strip("`"))
     assert meant(row[1], value) == value
+
+
+def test_the_korean_page_has_the_same_figures() -> None:
+    found = re.search(r"쓰지 않으면 (\d+)일, 계속 써도 (\d+)일", read("security.ko.md"))
+    assert found is not None and [timedelta(days=int(one)) for one in found.groups()] == [tokens.REFRESH_LIFE, tokens.SESSION_LIFE]
+    for figure in (f"{PASSWORD_CHARS_MIN}자 이상", f"복구 코드 {RECOVERY_CODES}개", f"{FRESH // timedelta(minutes=1)}분 안의 본인 확인"):
+        assert figure in read("security.ko.md"), figure
+
+
+def test_a_new_hash_costs_what_the_page_says() -> None:
+    found = re.search(r"Argon2id \((\d+) MiB, (\d+) passes, (\d+) lanes\)", section(PAGE, "Signing in"))
+    assert found is not None
+    memory, passes, lanes = (int(one) for one in found.groups())
+    passwords = Passwords()
+    try:
+        assert passwords.hashers.hash("a few good words").split("$")[3] == f"m={memory * 1024},t={passes},p={lanes}"
+    finally:
+        passwords.close()
 
 
 def rules() -> set[tuple[str, int, int, str]]:

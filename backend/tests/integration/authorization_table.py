@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PUBLIC = {  # nobody has to be signed in
     "register", "verify_email", "forgot_password", "reset_password", "login", "login_second_factor", "refresh", "health", "health_live", "health_ready",
-    "oauth_start", "oauth_callback", "oauth_finish"}
+    "oauth_start", "oauth_callback", "oauth_finish", "metrics"}  # metrics: nothing of anybody, and only for admitted addresses
 PERSON = {  # signed in; what is somebody's is only theirs
     "confirm", "logout", "logout_all", "sessions", "end_session", "me", "change_password", "two_factor_verify", "backtest_run", "backtest_results",
     "backtest_get", "backtest_delete", "backtest_trades", "backtest_equity", "backtest_report", "bot_start", "bot_stop", "bot_status", "bot_logs",
@@ -16,4 +16,4 @@ ADMIN = {  # role admin, the second factor, an admitted address
 FRESH_ADMIN = {  # and fresh
     "admin_suspend", "admin_activate", "admin_role", "admin_end_sessions", "admin_stop_bot", "kill_switch_on", "kill_switch_off"}
 ALL = [PUBLIC, PERSON, FRESH, ADMIN, FRESH_ADMIN]
-NOT_IN_OPENAPI = {"/", "/docs", "/openapi.json", "/metrics"}  # pages and figures: nothing of anybody; /metrics only for admitted addresses
+NOT_IN_OPENAPI = {"/", "/docs", "/openapi.json"}  # pages: nothing of anybody

@@ -52,12 +52,16 @@ async def test_the_owner_gets_a_letter_about_a_link(stage):
     assert sent == [("mina@example.com", True)]
 
 
-async def test_linking_wants_a_fresh_proof(stage):
+async def test_linking_and_unlinking_want_a_fresh_proof(stage):
     headers = await stage.app.person()
     stage.app.clock.advance(timedelta(minutes=6))
     assert code_of(await stage.mine.post("/auth/oauth/google/link", headers=headers)) == "fresh_2fa_needed"
     assert (await stage.mine.post("/auth/confirm", headers=headers, json={"proof": "a long password"})).status_code == 204
     assert fragment(await stage.link("google", headers)) == {"oauth_linked": "google"}
+    (link,) = await stage.rows(OAuthLink)
+    stage.app.clock.advance(timedelta(minutes=6))
+    assert code_of(await stage.mine.delete(f"/auth/oauth/links/{link.id}", headers=headers)) == "fresh_2fa_needed"
+    assert len(await stage.rows(OAuthLink)) == 1
 
 
 @pytest.mark.parametrize("how", ["signed out", "suspended", "deleted"])

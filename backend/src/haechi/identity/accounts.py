@@ -53,6 +53,7 @@ class Accounts:
     async def register(self, email: str, password: str, language: str) -> None:
         """Same answer, same work and same time whether the address is new or not. Raises BadInput for a poor password."""
         check_new(password, email)
+        self.passwords.make_sure_of_room()
         password_hash = await self.passwords.hash(password)
         self.letterbox.run(lambda: self._registered(email, password_hash, language))
 

@@ -18,6 +18,7 @@ from haechi.platform.clock import SystemClock
 from haechi.platform.crypto import Vault
 from haechi.platform.db import Database, DatabaseUnavailable, Session, unreachable
 from haechi.platform.house import House
+from haechi.platform.limits import Limiter, open_limits
 from haechi.platform.migrate import current, newest, upgrade
 from haechi.settings import load_settings
 
@@ -32,7 +33,7 @@ async def opened() -> AsyncIterator[tuple[House, Identity]]:
     house = House(settings=settings, clock=SystemClock(), database=Database(settings.database), vault=Vault(settings.encryption_keys))
     try:
         await check_tables(house.database)
-        async with open_identity(house) as identity:
+        async with open_limits(house) as house.parts[Limiter], open_identity(house) as identity:
             yield house, identity
     except SQLAlchemyError as error:
         if not (unreachable(error) or isinstance(error, OperationalError)):

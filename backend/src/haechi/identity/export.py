@@ -13,7 +13,7 @@ from haechi.platform.db import Base, Session
 OWNER = "user_id"
 # What proves somebody is somebody is of no use to its owner and of much to a thief.
 SECRETS = {"users": {"password_hash", "totp", "totp_step"}, "user_sessions": {"refresh_hash"}, "recovery_codes": {"hash"},
-           "mailed_tokens": {"hash"}, "spent_refreshes": {"hash"}}
+           "mailed_tokens": {"hash"}, "spent_refreshes": {"hash"}, "oauth_flows": {"state_hash", "browser_hash", "code_hash"}}
 # Tables without an owner column, and why nothing of them is exported here.
 OWNERLESS = {
     "failed_tries": "counters under hashes; whose they are cannot be read from them",

@@ -6,9 +6,9 @@ import asyncio
 import os
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TypeVar, TypeVarTuple
 
@@ -23,7 +23,7 @@ PASSWORD_BYTES_MAX = 1024
 PASSWORD_CHARS_MIN = 10
 DISTINCT_MIN = 4
 NICE = 10
-WAITING_MAX = 32  # about two seconds of work; more than that is a flood, and each waiter would hold 64 MB in turn
+WAITING_MAX = 32  # places: two for a sign-in, one for other work. About two seconds; more than that is a flood
 
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
@@ -48,6 +48,13 @@ class Passwords:
         if self.full:
             raise Full("Too many people sign in at this moment; try again in a few seconds.")
 
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """A place in the queue, from before the first work for somebody to its end. Raises Full."""
+        self.make_sure_of_room()
+        with self._counted():
+            yield
+
     async def hash(self, password: str) -> str:
         """Argon2id hash of the normalised password."""
         return await self._work(self.hashers.hash, prepared(password))
@@ -68,10 +75,14 @@ class Passwords:
         return self.hashers.verify_and_update(password, hashed)
 
     async def _work(self, function: Callable[[*Given], Result], *given: *Given) -> Result:
-        self.make_sure_of_room()
+        with self._counted():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *given)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *given)
+            yield
         finally:
             self._waiting -= 1
 

@@ -43,6 +43,7 @@ class SigningIn:
         """A fresh proof that the person is there: a code where the second factor is on, else the password. Raises NotAllowed, LockedOut."""
         now = self.clock.now()
         counted = self.tries.code(user.id)
+        self.passwords.make_sure_of_room()
         await self.tries.count(counted, now)
         if not user.has_2fa and not (user.password_hash and (await self.passwords.verify(proof, user.password_hash))[0]):
             raise NotAllowed("The password is wrong.", code="wrong_credentials")
@@ -55,7 +56,10 @@ class SigningIn:
 
     async def with_password(self, given: Credentials, origin: Origin) -> SignedIn | Challenged:
         """Raises NotAllowed, in the same words and time for a wrong address and a wrong password; LockedOut, Full."""
-        self.passwords.make_sure_of_room()
+        with self.passwords.room():
+            return await self._with_password(given, origin)
+
+    async def _with_password(self, given: Credentials, origin: Origin) -> SignedIn | Challenged:
         now, email = self.clock.now(), folded(given.email)
         async with self.database.reading() as session:
             user = await user_by_email(session, email)
@@ -119,6 +123,7 @@ class SigningIn:
     async def with_old_password(self, user: User, password: str) -> None:
         """Of somebody who is signed in. Raises NotAllowed, LockedOut."""
         now, counted = self.clock.now(), self.tries.code(user.id)
+        self.passwords.make_sure_of_room()
         await self.tries.count(counted, now)
         if user.password_hash is None or not (await self.passwords.verify(password, user.password_hash))[0]:
             raise NotAllowed("The password is wrong.", code="wrong_credentials")
