@@ -95,6 +95,17 @@ def plain() -> Iterator[tuple[int, dict[str, str]]]:
         yield port, {"authorization": f"Bearer {jwt.encode({'sub': 'p1'}, SECRET, algorithm='HS256')}"}
 
 
+@contextmanager
+def all_cores() -> Iterator[None]:
+    """While this part is measured; the others are measured on one."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def aside() -> None:
     """The client takes the other cores."""
     cores = sorted(os.sched_getaffinity(0))
@@ -103,7 +114,7 @@ def aside() -> None:
 
 def reads(rounds: int = ROUNDS) -> tuple[list[Asked], list[Asked]]:
     """In turns, so that both meet the same moods of the machine."""
-    with haechi() as (ours, mine), plain() as (other, theirs):
+    with all_cores(), haechi() as (ours, mine), plain() as (other, theirs):
         aside()
         asked: tuple[list[Asked], list[Asked]] = ([], [])
         for _ in range(rounds):
@@ -116,7 +127,7 @@ def reads(rounds: int = ROUNDS) -> tuple[list[Asked], list[Asked]]:
 
 def storm(seconds: float = STORM_S) -> dict[str, Any]:
     """Sign-ins from thousands of networks, all wrong, while somebody signed in asks for his own row fifty times a second, and before."""
-    with haechi(pinned=False, TRUSTED_PROXY_HOPS="1") as (port, headers):
+    with all_cores(), haechi(pinned=False, TRUSTED_PROXY_HOPS="1") as (port, headers):
         aside()
         return asyncio.run(stormed(port, headers, seconds))
 

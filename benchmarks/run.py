@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import market  # noqa: E402
+import part_api  # noqa: E402
 import part_own  # noqa: E402
 import part_single  # noqa: E402
 import part_sweep  # noqa: E402
@@ -26,7 +27,7 @@ HERE = Path(__file__).parent
 OURS = HERE / "peer_haechi.py"
 RESULTS = HERE / "RESULTS.md"
 OWN: dict[str, Callable[[Worker, bool], Section]] = {
-    "frames": part_own.frames, "step": part_own.step, "grid": part_own.grid, "process": part_own.process, "compile": part_own.first_compile}
+    "frames": part_own.frames, "step": part_own.step, "grid": part_own.grid, "process": part_own.process, "compile": part_own.first_compile, "api": part_api.measure}
 PARTS = ("single", "sweep", *OWN)
 HEAD = """# How fast
 

@@ -23,7 +23,7 @@ PASSWORD_BYTES_MAX = 1024
 PASSWORD_CHARS_MIN = 10
 DISTINCT_MIN = 4
 NICE = 10
-WAITING_MAX = 32  # places: two for a sign-in, one for other work. About two seconds; more than that is a flood
+WAITING_MAX = 16  # places: two for a sign-in, one for other work. More than that is a flood
 
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
