@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from haechi.identity.models import User
 from haechi.identity.service import Identity
 from haechi.platform.db import Base
+from haechi.research.models import Backtest
 
 BETTER = "some better words"
 
@@ -252,6 +253,26 @@ async def test_after_deleting_nothing_of_a_person_is_left(app, tmp_path):
     await vacuumed(app)
     found = b"".join(path.read_bytes() for path in (tmp_path / "var").glob("haechi.db*"))
     assert b"gone@example.com" not in found and mine.password_hash.encode() not in found
+
+
+async def test_after_deleting_no_file_of_a_person_is_left(app, tmp_path):
+    await registered(app)
+    headers = bearer(await signed_in(app))
+    await app.http.post("/bot/start", headers=headers, json={"strategy": "rsi"})
+    await app.http.post("/bot/stop", headers=headers)
+    async with asyncio.timeout(10):
+        while (await app.http.get("/bot/status", headers=headers)).json()["observed"] == "stopping":  # noqa: ASYNC110 - its own task ends it
+            await asyncio.sleep(0)
+    mine = await user_of(app, "mina@example.com")
+    folder = tmp_path / "var" / "results"
+    async with app.house.database.writing() as session:
+        session.add(Backtest(id="b" * 32, user_id=mine.id, status="done", strategy="rsi", symbol="BTCUSDT", timeframe="1m", request={},
+                             metrics=None, error=None, created_at=app.clock.now(), started_at=None, finished_at=None))
+    (folder / ("b" * 32)).mkdir(parents=True)
+    (folder / ("b" * 32) / "trades.json").write_text("[]")
+    assert list((tmp_path / "var" / "journals").iterdir()) and list(folder.iterdir())
+    assert (await app.http.delete("/auth/me", headers=headers)).status_code == 204
+    assert not list((tmp_path / "var" / "journals").iterdir()) and not list(folder.iterdir())
 
 
 async def vacuumed(app) -> None:

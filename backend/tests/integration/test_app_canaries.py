@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from urllib.parse import quote
 import pytest
 import structlog
 from cryptography.fernet import Fernet
-from people import PASSWORD, bearer, code, mailed, registered, signed_in, with_2fa
+from people import PASSWORD, bearer, code, mailed, registered, signed_in, user_of, with_2fa
 from test_app_strange_input import filled, named, operations, schema_of
 
+from haechi.identity.mail import Letter, post_of
 from haechi.platform import log
 from haechi.platform.house import House
 
@@ -69,6 +71,29 @@ async def walked(app, headers: dict[str, str]) -> bytes:
             torn = await app.http.request(method, filled(path, "x"), headers={"authorization": f"Bearer {secret}"}, content=b'{"' + secret.encode() + b'": ')
             told += torn.content
     return told
+
+
+async def test_production_without_mail_writes_no_link_anywhere(lines: io.StringIO) -> None:
+    class Production:
+        production, smtp_url = True, ""
+
+    await post_of(Production()).send(Letter("mina@example.com", "haechi: a new password", "https://x/reset#token=cAnArYGtoken8dh3js"))
+    assert "letter_not_sent" in lines.getvalue() and "cAnArY" not in lines.getvalue() and "mina@" not in lines.getvalue()
+
+
+async def test_the_log_tells_who_signed_in_and_who_failed_without_an_address(tmp_path: Path, running, lines: io.StringIO) -> None:
+    async with running(tmp_path) as app:
+        await registered(app)
+        await signed_in(app)
+        await app.http.post("/auth/login", json={"email": "mina@example.com", "password": "not my words"})
+        await app.http.get("/auth/me", headers=bearer(await signed_in(app)))
+        mina = (await user_of(app, "mina@example.com")).id
+    told = [json.loads(one) for one in lines.getvalue().splitlines()]
+    good, bad = [one for one in told if one["event"] == "sign_in"], [one for one in told if one["event"] == "sign_in_refused"]
+    assert (len(good), len(bad), bad[0]["code"], bad[0]["network"]) == (2, 1, "wrong_credentials", "127.0.0.1")
+    asked = [one for one in told if one["event"] == "request" and one["path"] == "/auth/me"]
+    assert [(one["who"], one["network"]) for one in asked] == [(mina, "127.0.0.1")]
+    assert good[0]["who"] == bad[0]["who"] and "mina@example.com" not in lines.getvalue()
 
 
 async def test_no_secret_is_told_or_logged_or_stored_plainly(tmp_path: Path, running, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:

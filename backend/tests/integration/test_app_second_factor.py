@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from people import PASSWORD, bearer, code, registered, signed_in, user_of, with_2fa
+from people import PASSWORD, bearer, code, letters, mailed, registered, signed_in, user_of, with_2fa
 from sqlalchemy import select
 
 from haechi.identity.models import RecoveryCode
@@ -45,7 +45,7 @@ async def test_setting_up_shows_a_picture_and_signing_in_then_wants_a_code(app):
     assert (await app.http.get("/auth/me", headers=headers)).json()["two_factor"] is False, "not before the first code"
     verified = await app.http.post("/auth/2fa/verify", headers=headers, json={"code": code(app, made["secret"])})
     codes = verified.json()["recovery_codes"]
-    assert len(set(codes)) == 10 and all(re.fullmatch("([0-9a-f]{5}-){3}[0-9a-f]{5}", one) for one in codes)
+    assert len(set(codes)) == 10 and all(re.fullmatch("([0-9a-f]{8}-){3}[0-9a-f]{8}", one) for one in codes)
     app.clock.advance(timedelta(seconds=30))
     tokens = await second(app, await challenged(app), code(app, made["secret"]))
     assert tokens.status_code == 200
@@ -134,6 +134,7 @@ async def test_a_challenge_is_for_five_minutes_and_is_no_access(app):
 async def test_each_recovery_code_works_once_in_any_spelling_and_is_written_down(app):
     _, codes = await on(app)
     assert (await second(app, await challenged(app), codes[0].upper().replace("-", " "))).status_code == 200
+    assert "recovery code used" in (await letters(app))[-1].subject
     assert (await second(app, await challenged(app), codes[0])).status_code == 401
     assert (await second(app, await challenged(app), codes[1])).status_code == 200
 
@@ -155,6 +156,7 @@ async def test_turning_it_off_wants_a_fresh_code_not_the_password(app):
     assert (await app.http.post("/auth/confirm", headers=headers, json={"proof": PASSWORD})).status_code == 401
     assert (await app.http.post("/auth/confirm", headers=headers, json={"proof": code(app, secret)})).status_code == 204
     assert (await app.http.post("/auth/2fa/disable", headers=headers)).status_code == 204
+    assert "second factor off" in (await letters(app))[-1].subject
     assert "access_token" in await signed_in(app)
     async with app.house.database.reading() as session:
         assert (await session.execute(select(RecoveryCode))).first() is None
@@ -181,10 +183,18 @@ async def test_what_is_on_is_not_set_up_again_and_what_is_off_not_turned_off(app
 
 async def test_a_forgotten_password_does_not_go_round_the_second_factor(app):
     secret, _ = await on(app)
-    from people import mailed
-
     await app.http.post("/auth/forgot-password", json={"email": "mina@example.com"})
     await app.http.post("/auth/reset-password", json={"token": await mailed(app), "password": "some better words"})
     answer = await signed_in(app, password="some better words")
     assert answer["requires_2fa"] is True
     assert (await second(app, answer["challenge"], code(app, secret))).status_code == 200
+
+
+async def test_another_password_wants_a_fresh_code_too(app):
+    secret, _ = await on(app)
+    headers = bearer((await second(app, await challenged(app), code(app, secret))).json())
+    app.clock.advance(timedelta(minutes=6))
+    wish = {"old": PASSWORD, "new": "some better words"}
+    assert (await app.http.post("/auth/change-password", headers=headers, json=wish)).json()["error"]["code"] == "fresh_2fa_needed"
+    await app.http.post("/auth/confirm", headers=headers, json={"proof": code(app, secret)})
+    assert (await app.http.post("/auth/change-password", headers=headers, json=wish)).status_code == 204

@@ -119,6 +119,8 @@ def in_a_thread(command: str, given: str = "") -> None:
     ("users reset-2fa nobody@example.com", "", "no account"),
     ("users reset-2fa there@example.com", "", "off already"),
     ("users end-sessions nobody@example.com", "", "no account"),
+    ("users end-sessions", "", "or say --all"),
+    ("users end-sessions mina@example.com --all", "", "or say --all"),
     ("users add", "", "--help"),
     ("audit verify --head xyz", "", "whole hash"),
     ("audit verify --count -1", "", "--help"),
@@ -152,6 +154,9 @@ async def test_sessions_end_and_a_lost_second_factor_is_reset_while_the_server_r
         first = bearer(await signed_in(app))
         await asyncio.to_thread(in_a_thread, "users end-sessions mina@example.com")
         assert (await app.http.get("/auth/me", headers=first)).status_code == 401
+        third = bearer(await signed_in(app))
+        await asyncio.to_thread(in_a_thread, "users end-sessions --all")
+        assert (await app.http.get("/auth/me", headers=third)).status_code == 401
         second = bearer(await signed_in(app))
         secret, _ = await with_2fa(app, second)
         assert "challenge" in await signed_in(app) and code(app, secret)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,10 +134,17 @@ class Bots:
                 setattr(row, name, value)
         bot.observed = observed
 
-    async def leave(self, session: Session, user_id: str) -> None:
-        """Before a person is deleted. Raises Conflict while a bot of theirs runs."""
+    async def leave(self, session: Session, user_id: str) -> Callable[[], Awaitable[None]]:
+        """Before a person is deleted; the journals go afterwards. Raises Conflict while a bot of theirs runs."""
         if await store.running_of(session, user_id) is not None:
             raise Conflict("A bot of yours runs: stop it first, and wait until its position is closed.", code="bots_running")
+        journals = [self.folder / f"{bot_id}.jsonl" for bot_id in await store.ids_of(session, user_id)]
+
+        async def clear_away() -> None:
+            for path in journals:
+                path.unlink(missing_ok=True)
+
+        return clear_away
 
     # ---- what it says
 

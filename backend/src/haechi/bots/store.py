@@ -28,6 +28,10 @@ async def running_of(session: Session, user_id: str) -> Bot | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def ids_of(session: Session, user_id: str) -> Sequence[str]:
+    return (await session.execute(select(Bot.id).where(Bot.user_id == user_id))).scalars().all()
+
+
 async def lines_of(session: Session, user_id: str, bot_id: str, *, below: int | None, limit: int) -> Sequence[BotLine]:
     """Newest first."""
     query = select(BotLine).where(BotLine.user_id == user_id, BotLine.bot_id == bot_id)

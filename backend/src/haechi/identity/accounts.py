@@ -27,11 +27,13 @@ from haechi.platform.ids import new_id
 VERIFY, RESET = "verify", "reset"
 LIVES = {VERIFY: timedelta(days=2), RESET: timedelta(minutes=30)}
 ROLES = (USER, ADMIN)
-Leaving = Callable[[Session, str], Awaitable[None]]
+Afterwards = Callable[[], Awaitable[None]]
+Leaving = Callable[[Session, str], Awaitable[Afterwards | None]]
 
 
 class Accounts:
-    """`leaving` are asked before somebody is deleted; they raise Conflict while something of theirs still runs."""
+    """`leaving` are asked before somebody is deleted: they raise Conflict while something of theirs still runs, and may give what is to
+    be done when the person is gone (files)."""
 
     def __init__(self, database: Database, clock: Clock, passwords: Passwords, sessions: Sessions, letterbox: Letterbox,
                  public_url: str) -> None:
@@ -139,10 +141,12 @@ class Accounts:
     async def delete(self, user_id: str, origin: Origin) -> None:
         """The person and all that is theirs. Raises Conflict while something of theirs still runs."""
         async with self.database.writing() as session:
-            for leave in self.leaving:
-                await leave(session, user_id)
+            afterwards = [await leave(session, user_id) for leave in self.leaving]
             await record(session, Act("user.deleted", user_id, user_id, origin.address), self.clock.now())
             await session.execute(delete(User).where(User.id == user_id))
+        for clear_away in afterwards:
+            if clear_away is not None:
+                await clear_away()
 
     # ---- changed by an admin, or on the command line
 

@@ -164,14 +164,28 @@ async def without_2fa(email: str) -> None:
 
 
 @app.command("end-sessions")
-def end_sessions(email: Email) -> None:
-    """Sign a person out everywhere; they may sign in again.
+def end_sessions(email: Annotated[str, typer.Argument(metavar="[EMAIL]", help="Whose.")] = "",
+                 everybody: Annotated[bool, typer.Option("--all", help="Everybody's.")] = False) -> None:
+    """Sign a person, or everybody, out everywhere; they may sign in again.
 
     \b
     haechi users end-sessions mina@example.com
+    haechi users end-sessions --all
     """
-    ended = asyncio.run(signed_out(email))
-    print(f"{ended} session{'' if ended == 1 else 's'} of {email} ended.")
+    if bool(email) == everybody:
+        raise BadInput("name one e-mail address, or say --all")
+    ended = asyncio.run(all_signed_out() if everybody else signed_out(email))
+    print(f"{ended} session{'' if ended == 1 else 's'} of {email or 'everybody'} ended.")
+
+
+async def all_signed_out() -> int:
+    from haechi.identity.audit import record
+    from haechi.identity.command_line import act, opened
+
+    async with opened() as (house, identity), house.database.writing() as session:
+        ended = await identity.sessions.end_everybodys(session)
+        await record(session, act("user.all_sessions_ended", ended=ended), house.clock.now())
+    return ended
 
 
 async def signed_out(email: str) -> int:

@@ -47,9 +47,13 @@ async def fresh_user(found: Current, house: TheHouse) -> User:
     """Who proved to be there within the last five minutes: by a code where the second factor is on, else by the password."""
     user, session = found
     if not is_fresh(user, session, house):
-        raise NotPermitted("Show that it is you first: POST /auth/confirm with a code of your authenticator, or with your password while "
-                           "the second factor is off; then ask again within five minutes.", code="fresh_2fa_needed")
+        raise stale()
     return user
+
+
+def stale() -> NotPermitted:
+    return NotPermitted("Show that it is you first: POST /auth/confirm with a code of your authenticator, or with your password while the "
+                        "second factor is off; then ask again within five minutes.", code="fresh_2fa_needed")
 
 
 async def strong_user(user: Annotated[User, Depends(fresh_user)]) -> User:

@@ -47,6 +47,23 @@ def reset(to: str, link: str, language: str) -> Letter:
     return written("reset", to, link, language)
 
 
+FACTOR_OFF = ("The second factor of your haechi account was turned off, and other devices were signed out. If it was not you, ask for a "
+              "new password at once and turn it on again.\n\n"
+              "haechi 계정의 2단계 인증이 꺼졌고 다른 기기는 로그아웃되었습니다. 본인이 아니라면 바로 비밀번호를 재설정하고 다시 켜세요.")
+RECOVERY_USED = ("Somebody, probably you, signed in to your haechi account with a recovery code; it is used up. If it was not you, "
+                 "ask for a new password at once and make new recovery codes.\n\n"
+                 "복구 코드로 haechi 계정에 로그인했습니다. 그 코드는 더 쓸 수 없습니다. "
+                 "본인이 아니라면 바로 비밀번호를 재설정하고 복구 코드를 새로 만드세요.")
+
+
+def factor_off(to: str) -> Letter:
+    return Letter(to, "haechi: second factor off / 2단계 인증 꺼짐", FACTOR_OFF)
+
+
+def recovery_used(to: str) -> Letter:
+    return Letter(to, "haechi: recovery code used / 복구 코드 사용", RECOVERY_USED)
+
+
 def changed(to: str) -> Letter:
     """In both languages: nobody asked for it, so nobody said which."""
     return Letter(to, "haechi: password changed / 비밀번호 변경", CHANGED)

@@ -73,6 +73,13 @@ class Log:
 Errand = Callable[[], Awaitable[Letter | None]]
 
 
+class Nowhere:
+    """Production without SMTP_URL: nothing is sent, and no link with its token gets into a log."""
+
+    async def send(self, letter: Letter) -> None:
+        log.error("letter_not_sent", subject=letter.subject, why="SMTP_URL is not set")
+
+
 class Letterbox:
     """Takes letters, and errands that may end in one, at once and does them one by one: the time of an answer tells nothing about them.
     What fails is logged, without its text."""
@@ -116,7 +123,7 @@ class Letterbox:
 
 
 def post_of(settings: Settings) -> Post:
-    """By the settings; without SMTP_URL only development gets letters, in its log."""
+    """By the settings; without SMTP_URL development reads letters in its log, and production sends none."""
     if settings.smtp_url:
         return Smtp(settings.smtp_url, settings.smtp_password.get_secret_value(), settings.mail_from, must_be_private=settings.production)
-    return Log()
+    return Nowhere() if settings.production else Log()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from haechi.errors import NotPermitted
-from haechi.identity.current import Current, CurrentSession, CurrentUser, FreshUser
+from haechi.identity.current import Current, CurrentSession, CurrentUser, FreshUser, is_fresh, stale
 from haechi.identity.export import everything_of
 from haechi.identity.origins import From
 from haechi.identity.schemas import (
@@ -134,10 +134,12 @@ async def me(user: CurrentUser) -> UserAnswer:
 
 
 @router.post("/change-password", operation_id="change_password", summary="Another password", status_code=204,
-             responses=errors(401, 422, 429, 503), dependencies=[Depends(limited("confirm", 20, 300, fail="closed"))])
+             responses=errors(401, 403, 422, 429, 503), dependencies=[Depends(limited("confirm", 20, 300, fail="closed"))])
 async def change_password(body: ChangePasswordBody, found: Current, house: TheHouse, origin: From) -> None:
-    """The old and the new one. All other sessions end."""
+    """The old and the new one, and with the second factor on a fresh code (POST /auth/confirm). All other sessions end."""
     identity, (user, session) = house.part(Identity), found
+    if user.has_2fa and not is_fresh(user, session, house):
+        raise stale()
     await identity.signing_in.with_old_password(user, body.old)
     await identity.accounts.change_password(user.id, session.id, body.new, origin)
 

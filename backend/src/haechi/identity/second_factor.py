@@ -22,8 +22,9 @@ ISSUER = "haechi"
 STEP_S = 30
 DRIFT_STEPS = 1  # one step early or late
 RECOVERY_CODES = 10
-RECOVERY_BYTES = 10  # 80 bits: their hashes need no salt
-CODE_CHARS_MAX = 32
+RECOVERY_BYTES = 16  # 128 bits: their hashes need no salt
+GROUP = 8
+CODE_CHARS_MAX = 48
 
 
 class SecondFactor:
@@ -112,8 +113,8 @@ def picture(text: str) -> str:
 
 
 def spoken(code: str) -> str:
-    """In groups of five, so that it can be written down."""
-    return "-".join(code[at:at + 5] for at in range(0, len(code), 5))
+    """In groups, so that it can be written down."""
+    return "-".join(code[at:at + GROUP] for at in range(0, len(code), GROUP))
 
 
 def plain(code: str) -> str:

@@ -37,7 +37,8 @@ class Identity:
         self.tries = Tries(database, login)
         self.factor = SecondFactor(vault)
         self.sessions = Sessions(database, clock, self.tokens)
-        self.signing_in = SigningIn(database, clock, self.passwords, self.tokens, self.sessions, self.factor, self.tries)
+        self.signing_in = SigningIn(database, clock, self.passwords, self.tokens, self.sessions, self.factor, self.tries,
+                                    self.letterbox)
         self.accounts = Accounts(database, clock, self.passwords, self.sessions, self.letterbox, public_url)
 
     async def holder(self, token: str) -> tuple[User, UserSession]:

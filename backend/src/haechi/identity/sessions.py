@@ -136,6 +136,10 @@ class Sessions:
                                                                 UserSession.ended_at.is_(None)).values(ended_at=self.clock.now()))
         return int(ended.rowcount)  # type: ignore[attr-defined]
 
+    async def end_everybodys(self, session: Session) -> int:
+        ended = await session.execute(update(UserSession).where(UserSession.ended_at.is_(None)).values(ended_at=self.clock.now()))
+        return int(ended.rowcount)  # type: ignore[attr-defined]
+
     async def freshen(self, session: Session, session_id: str, *, with_2fa: bool) -> None:
         """The person has just proved to be there."""
         await session.execute(update(UserSession).where(UserSession.id == session_id)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from haechi.errors import NotAllowed
+import structlog
+
+from haechi.errors import HaechiError, NotAllowed
+from haechi.identity import letters
 from haechi.identity.audit import Act, record
+from haechi.identity.mail import Letterbox
 from haechi.identity.models import User
 from haechi.identity.origins import Origin
 from haechi.identity.passwords import Passwords
 from haechi.identity.second_factor import SecondFactor
 from haechi.identity.sessions import Sessions, SignedIn
 from haechi.identity.store import folded, locked_user, user_by_email
-from haechi.identity.tokens import CHALLENGE, DEVICE, Tokens
+from haechi.identity.tokens import CHALLENGE, DEVICE, Tokens, hashed
 from haechi.identity.tries import Tries
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,9 +43,9 @@ class Credentials:
 
 class SigningIn:
     def __init__(self, database: Database, clock: Clock, passwords: Passwords, tokens: Tokens, sessions: Sessions, factor: SecondFactor,
-                 tries: Tries) -> None:
+                 tries: Tries, letterbox: Letterbox) -> None:
         self.database, self.clock, self.passwords, self.tokens = database, clock, passwords, tokens
-        self.sessions, self.factor, self.tries = sessions, factor, tries
+        self.sessions, self.factor, self.tries, self.letterbox = sessions, factor, tries, letterbox
 
     async def confirm(self, user: User, session_id: str, proof: str, origin: Origin) -> None:
         """A fresh proof that the person is there: a code where the second factor is on, else the password. Raises NotAllowed, LockedOut."""
@@ -56,8 +64,9 @@ class SigningIn:
 
     async def with_password(self, given: Credentials, origin: Origin) -> SignedIn | Challenged:
         """Raises NotAllowed, in the same words and time for a wrong address and a wrong password; LockedOut, Full."""
-        with self.passwords.room():
-            return await self._with_password(given, origin)
+        async with self._told("password", hashed(folded(given.email))[:16], origin):
+            with self.passwords.room():
+                return await self._with_password(given, origin)
 
     async def _with_password(self, given: Credentials, origin: Origin) -> SignedIn | Challenged:
         now, email = self.clock.now(), folded(given.email)
@@ -93,6 +102,16 @@ class SigningIn:
             raise wrong()
         return better
 
+    @asynccontextmanager
+    async def _told(self, step: str, who: str, origin: Origin) -> AsyncIterator[None]:
+        """How it ended, in the log. who: a person's id, or a hash of the address that was tried."""
+        try:
+            yield
+        except HaechiError as error:
+            log.warning("sign_in_refused", step=step, who=who, network=origin.network, code=error.code)
+            raise
+        log.info("sign_in", step=step, who=who, network=origin.network)
+
     async def _begin(self, user_id: str, origin: Origin, better: str | None) -> SignedIn:
         async with self.database.writing() as session:
             user = await locked_user(session, user_id)
@@ -104,7 +123,12 @@ class SigningIn:
 
     async def with_code(self, challenge: str, code: str, origin: Origin) -> SignedIn:
         """The second step. Raises NotAllowed, LockedOut."""
-        user_id, now = str(self.tokens.claims(challenge, CHALLENGE)["sub"]), self.clock.now()
+        user_id = str(self.tokens.claims(challenge, CHALLENGE)["sub"])
+        async with self._told("code", user_id, origin):
+            return await self._with_code(user_id, code, origin)
+
+    async def _with_code(self, user_id: str, code: str, origin: Origin) -> SignedIn:
+        now = self.clock.now()
         counted = self.tries.code(user_id)
         await self.tries.count(counted, now)
         async with self.database.writing() as session:
@@ -116,6 +140,7 @@ class SigningIn:
                 raise wrong_code()
             if kind == "recovery":
                 await record(session, Act("2fa.recovery_used", actor=user.id, subject=user.id, address=origin.address), now)
+                self.letterbox.put(letters.recovery_used(user.email))
             signed_in = await self.sessions.begin(session, user, origin, with_2fa=True)
         await self.tries.forgive(counted, now)
         return signed_in

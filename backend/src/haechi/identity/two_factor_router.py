@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from haechi.errors import Conflict
-from haechi.identity import second_factor
+from haechi.identity import letters, second_factor
 from haechi.identity.audit import Act, record
 from haechi.identity.current import Current, FreshUser
 from haechi.identity.models import User
@@ -66,6 +66,7 @@ async def disable(user: FreshUser, found: Current, session: Writing, house: TheH
     await identity.factor.turn_off(session, mine)
     await identity.sessions.end_all(session, user.id, but=found[1].id)
     await record(session, Act("2fa.disabled", user.id, user.id, origin.address), house.clock.now())
+    identity.letterbox.put(letters.factor_off(user.email))
 
 
 @router.post("/recovery-codes", operation_id="two_factor_recovery_codes", summary="New recovery codes", responses=errors(401, 403, 409))

@@ -29,9 +29,10 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not never_limited(scope["path"]):
             connection = HTTPConnection(scope)
+            connection.state.network = network_of(client_address(connection))
             try:
                 self.house.part(Limiter).turn_away(scope["path"])
-                await self.house.part(Limiter).check(connection, self.rule, network_of(client_address(connection)))
+                await self.house.part(Limiter).check(connection, self.rule, connection.state.network)
             except HaechiError as error:
                 await refusal(error)(scope, receive, send)
                 return

@@ -89,6 +89,7 @@ class Visit:
             await fault()(self.scope, self._receive, self.send)
         finally:
             log.info("request", method=self.scope["method"], path=shown_path(self.scope), status=self.status,
+                     who=self.scope["state"].get("user_id", ""), network=self.scope["state"].get("network", ""),
                      ms=round((self.door.clock.monotonic() - start) * 1000, 1))
 
     def announced_bytes(self) -> int:

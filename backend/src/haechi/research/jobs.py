@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import structlog
 
 from haechi.errors import BadInput, HaechiError
+from haechi.identity.service import Identity
 from haechi.platform.clock import Clock
-from haechi.platform.db import Database, undisturbed
+from haechi.platform.db import Database, Session, undisturbed
 from haechi.platform.house import House
 from haechi.platform.ids import new_id
 from haechi.research import store
@@ -71,6 +72,17 @@ class Jobs:
             await store.delete_of(session, user_id, backtest_id)
         await self._stop(backtest_id)
         await asyncio.to_thread(shutil.rmtree, self.results(backtest_id), ignore_errors=True)
+
+    async def leave(self, session: Session, user_id: str) -> Callable[[], Awaitable[None]]:
+        """Before a person is deleted; what is computed for them and what it left go afterwards."""
+        mine = await store.ids_of(session, user_id)
+
+        async def clear_away() -> None:
+            for backtest_id in mine:
+                await self._stop(backtest_id)
+                await asyncio.to_thread(shutil.rmtree, self.results(backtest_id), ignore_errors=True)
+
+        return clear_away
 
     def progress(self, row: Backtest) -> float:
         """Share of the work done, 0 to 1."""
@@ -140,6 +152,7 @@ async def open_jobs(house: House) -> AsyncIterator[Jobs]:
     settings = house.settings
     jobs = Jobs(house.database, house.clock, ProcessExecutor(WORKERS), folder=settings.haechi_var.resolve() / "results",
                 data=settings.haechi_data.resolve())
+    house.part(Identity).accounts.leaving.append(jobs.leave)
     await jobs.fail_unfinished()
     try:
         yield jobs

@@ -26,6 +26,10 @@ async def backtests_of(session: Session, user_id: str, wanted: Wanted) -> Sequen
     return cast("Sequence[Backtest]", (await session.execute(query)).scalars().all())
 
 
+async def ids_of(session: Session, user_id: str) -> Sequence[str]:
+    return (await session.execute(select(Backtest.id).where(Backtest.user_id == user_id))).scalars().all()
+
+
 async def unfinished_of(session: Session, user_id: str) -> int:
     query = select(func.count()).select_from(Backtest).where(Backtest.user_id == user_id, Backtest.status.in_((QUEUED, RUNNING)))
     return (await session.execute(query)).scalar_one()
