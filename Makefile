@@ -36,8 +36,10 @@ check: $(DEV) ## style, types, import rules
 bench: $(DEV) ## measure against other systems, one core, same run; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-soak: $(DEV) ## long searches: fresh random cases for engine, venue and grid, and 30 days of parity (about an hour)
+soak: $(DEV) ## long searches: fresh random cases for engine, venue, grid and the API, times that could tell, and 30 days of parity (an hour and a half)
 	HAECHI_CASES=1000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/oracle backend/tests/unit/venue
+	HAECHI_SAMPLES=2000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend backend/tests/integration/test_app_enumeration.py
+	HAECHI_EXAMPLES=300 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/services/test_generated_requests.py
 	HAECHI_PARITY_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/simulation
 
 mutants: $(DEV) ## plant faults in the engine and show that each is caught

@@ -52,12 +52,11 @@ const localStorage = new Storage();
 function fetch(path, { method, headers, body }) {
   const id = waiting.size;
   process.stdout.write(JSON.stringify({ id, path, method, headers, body: body ?? null }) + "\n");
-  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject, done: false }));
+  return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
 }
 
 function answered({ id, status, text }) {
   const { resolve, reject } = waiting.get(id);
-  waiting.get(id).done = true;
   if (status === null) reject(new TypeError("Failed to fetch"));
   else resolve({ status, ok: status < 400, json: async () => JSON.parse(text) });
 }
@@ -97,6 +96,5 @@ lines.on("line", async (text) => {
   const order = JSON.parse(text);
   ORDERS[order.do](order);
   await new Promise(setImmediate); // everything that was ready has run
-  const asking = [...waiting.values()].filter((one) => !one.done).length;
-  process.stdout.write(JSON.stringify({ asking, seen: seen() }) + "\n");
+  process.stdout.write(JSON.stringify({ seen: seen() }) + "\n");
 });

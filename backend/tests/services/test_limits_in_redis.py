@@ -9,35 +9,47 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from haechi.platform import windows
 from haechi.platform.clock import SetClock, SystemClock
 from haechi.platform.limits import Limiter, LimitsUnavailable, Rule
 from haechi.platform.windows import REDIS_REST_S, REDIS_TIMEOUT_S, RedisWindows
 
 LOGIN = Rule("login", 5, 300)
 CLOSED = Rule("closed", 5, 300, fail="closed")
+LONG_S = 60.0
+
+
+class Patient(Limiter):
+    """Waits for Redis as long as it takes: what is claimed with it is how it counts, on a machine however busy."""
+
+    async def hit(self, rule, *whose, within_s=LONG_S):
+        return await super().hit(rule, *whose, within_s=within_s)
 
 
 @pytest.fixture
-async def workers(redis):
-    made = [Limiter(RedisWindows(redis, "", SystemClock())) for _ in range(4)]
+async def workers(redis, monkeypatch):
+    monkeypatch.setattr(windows, "REDIS_TIMEOUT_S", LONG_S)  # of its connections
+    made = [Patient(RedisWindows(redis, "", SystemClock())) for _ in range(4)]
     yield made
     for one in made:
         await one.windows.close()
 
 
 async def test_four_workers_together_let_five_through(workers):
-    verdicts = await asyncio.gather(*(workers[n % 4].hit(LOGIN, "a") for n in range(100)))
+    time = asyncio.get_running_loop().time
+    begun = time()
+    verdicts = await asyncio.gather(*(workers[n % 4].hit(CLOSED, "a") for n in range(100)))
     assert sum(one.allowed for one in verdicts) == 5
-    assert all(1 <= one.reset_s <= 300 for one in verdicts)
-    told = [(await worker.hit(LOGIN, "a")) for worker in workers]
-    assert [(one.allowed, one.limit, one.remaining, one.reset_s in (299, 300)) for one in told] == [(False, 5, 0, True)] * 4
-    assert [(await workers[n].hit(LOGIN, "b")).remaining for n in range(4)] == [4, 3, 2, 1], "somebody else is counted apart"
+    told = [(await worker.hit(CLOSED, "a")) for worker in workers]
+    assert [(one.allowed, one.limit, one.remaining) for one in told] == [(False, 5, 0)] * 4
+    assert all(299 - (time() - begun) <= one.reset_s <= 300 for one in [*verdicts, *told])
+    assert [(await workers[n].hit(CLOSED, "b")).remaining for n in range(4)] == [4, 3, 2, 1], "somebody else is counted apart"
 
 
 async def test_a_window_moves_on(workers):
     quick = Rule("quick", 2, 1)
     assert [(await workers[n % 2].hit(quick, "a")).allowed for n in range(4)] == [True, True, False, False]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_S):
         while not (await workers[0].hit(quick, "a")).allowed:  # Redis has a clock of its own; a refused try does not count
             pass
 

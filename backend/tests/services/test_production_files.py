@@ -1,12 +1,16 @@
-"""compose.yaml and the Dockerfile, read: nothing runs as root, nothing may write, only nginx is open, no secret in clear."""
+"""compose.yaml and the Dockerfile, read, and what they start, tried: no root, nothing may write, only nginx is open, no secret in clear."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import secrets
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 import yaml
 
@@ -16,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "JWT_SECRET", "ENCRYPTION_KEY"}
+OF_POSTGRES = {"POSTGRES_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD", "HAECHI_PASSWORD": "POSTGRES_PASSWORD"}  # the image's names, and .env's
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 
 
@@ -58,7 +63,9 @@ def test_each_waits_until_the_other_is_well():
 
 
 def test_secrets_come_from_outside_and_must_be_given():
-    for service in SERVICES.values():
+    assert {name: SERVICES["postgres"]["environment"][name] for name in OF_POSTGRES} == {
+        name: f"${{{given}:?set it in .env}}" for name, given in OF_POSTGRES.items()}
+    for service in [one for name, one in SERVICES.items() if name != "postgres"]:
         for name, value in service.get("environment", {}).items():
             if name in SECRETS:
                 assert value.startswith(f"${{{name}:?"), f"{name} has to be given"
@@ -103,6 +110,50 @@ def test_the_secrets_the_how_to_makes_are_accepted(monkeypatch, tmp_path):
             monkeypatch.setenv(name, value)
     made = load_settings()
     assert (made.public_url, made.redis_password.get_secret_value() in (tmp_path / ".env").read_text()) == ("https://haechi.example.com", True)
+
+
+PASSWORD = "vE7m'Qz2k\\Tb9 $LwXs4"  # with signs that mean something to SQL and shells
+
+
+@pytest.fixture
+def own_role(postgres, postgres_server) -> str:
+    """Address of the database that the compose file's script makes, on the private server of the tests, for a role of the same name."""
+    superuser, name = urlsplit(postgres), f"r{secrets.token_hex(8)}"
+    script = ROOT / "deploy" / "postgres" / "role.sh"
+    by_compose = {"POSTGRES_USER": superuser.username, "HAECHI_ROLE": name, "HAECHI_PASSWORD": PASSWORD}
+    assert by_compose.keys() < SERVICES["postgres"]["environment"].keys()
+    assert os.access(script, os.X_OK), "what is not executable the image would read into its own shell"
+    given = {"PATH": os.environ["PATH"], "PGHOST": "127.0.0.1", "PGPORT": str(superuser.port), "PGPASSWORD": superuser.password} | by_compose
+    subprocess.run([script], env=given, check=True)
+    assert subprocess.run([script], env=given, capture_output=True).returncode != 0, "what fails is not passed over"
+    assert not any(part in (postgres_server.folder / "log").read_text() for part in ("vE7m", "LwXs4"))
+    return f"postgresql://{name}@127.0.0.1:{superuser.port}/{name}"
+
+
+async def test_haechi_runs_as_a_role_that_owns_its_database(own_role, tmp_path, running):
+    """Every table is made by the role itself, and the copy that the how-to makes can be put back by it."""
+    async with running(tmp_path, database_url=own_role, postgres_password=PASSWORD) as app:
+        await app.person()
+    copy, given = tmp_path / "copy.dump", {"PATH": os.environ["PATH"], "PGPASSWORD": PASSWORD}
+    for command in (["pg_dump", "--format", "custom", "--file", copy], ["pg_restore", "--clean", "--if-exists", "--exit-on-error", copy]):
+        await asyncio.to_thread(subprocess.run, [*command, "--dbname", own_role], env=given, check=True)
+    async with running(tmp_path, database_url=own_role, postgres_password=PASSWORD) as app:
+        assert (await app.http.get("/health/ready")).status_code == 200
+
+
+async def test_haechis_role_may_do_nothing_else(own_role):
+    link = await asyncpg.connect(own_role, password=PASSWORD)
+    try:
+        assert await link.fetchrow("SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls AS more FROM pg_roles "
+                                   "WHERE rolname = current_user") == (False,)
+        for more in ("CREATE ROLE another", "CREATE DATABASE another", "SELECT * FROM pg_authid", "COPY pg_class TO PROGRAM 'cat'",
+                     "SELECT pg_read_file('/etc/passwd')", "ALTER SYSTEM SET fsync = off"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await link.execute(more)
+    finally:
+        await link.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(own_role, password=PASSWORD, database="postgres")
 
 
 def test_redis_starts_as_compose_says_and_wants_its_password(unused_port, tmp_path, redis_server):

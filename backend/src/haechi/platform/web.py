@@ -22,10 +22,10 @@ SAFE_HEADERS = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
-HSTS = {"strict-transport-security": "max-age=31536000"}  # a year; only in production, which stands behind TLS
+HSTS = {"strict-transport-security": "max-age=31536000; includeSubDomains"}  # a year; only in production, which stands behind TLS
 ROW_ID = re.compile("[0-9a-f]{32}")
 TOO_LARGE = f"The body is larger than {BODY_BYTES_MAX // 1024 // 1024} MB; send less."
 TOO_SLOW = "This took longer than {seconds:g} s and was given up; see what came of it before you try again."

@@ -21,7 +21,8 @@ from haechi.research.schemas import BacktestAnswer, BacktestBody, BacktestsPage,
 router = APIRouter(prefix="/backtest", tags=["backtest"])
 
 # The report is a page of ours, but it shows texts of a user's document: it may run and load nothing.
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+REPORT_POLICY = ("default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; sandbox; "
+                 "frame-ancestors 'self'")
 
 BacktestIdPath = Annotated[str, Path(alias="id", pattern=r"^[0-9a-f]{32}$", examples=["019ab0c4d5e6a1b2c3d4e5f60718293a"])]
 

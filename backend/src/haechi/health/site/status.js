@@ -146,7 +146,6 @@ async function refresh() {
 function leave(text) {
   clearTimeout(timer);
   visit += 1;
-  offline = false;
   sessionStorage.removeItem(TOKENS);
   for (const id of ["state", "logs", "results"]) by(id).replaceChildren();
   by("door").hidden = false;
@@ -203,8 +202,9 @@ by("login").addEventListener("submit", (event) => {
 });
 by("proof").addEventListener("submit", (event) => {
   event.preventDefault();
-  const code = by("code").value.trim();
+  const code = by("code").value;
   by("code").value = "";
+  by("code").focus();
   doing(event.target.querySelector("button"), async () => {
     try {
       keep(await ask("POST", "/auth/login/2fa", { challenge, code }));

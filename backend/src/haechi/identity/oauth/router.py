@@ -36,7 +36,7 @@ def private(house: House) -> bool:
     return house.settings.public_url.startswith("https://")
 
 
-def carried(request: Request, house: TheHouse) -> str:
+async def carried(request: Request, house: TheHouse) -> str:
     return request.cookies.get(cookie_name(house), "")
 
 
