@@ -212,6 +212,18 @@ async def test_an_answer_that_comes_after_signing_out_is_not_shown(tab):
     nothing_left(await tab.release())
 
 
+async def test_an_older_answer_does_not_replace_a_newer_one(tab):
+    tab.instead = a_bot
+    await tab.order("submit", id="login", given=MINE)
+    tab.hold = {"/bot/logs?limit=50"}
+    await tab.order("ring")
+    await tab.order("click", id="start")
+    tab.open.reverse()
+    texts = iter(["the newer line", "the older line"])
+    tab.instead = lambda method, path: (200, {"items": [{"text": next(texts)}]}) if "/bot/logs" in path else a_bot(method, path)
+    assert "the newer line" in (await tab.release())["shown"] and next(texts, None) is None
+
+
 async def test_tokens_that_come_after_signing_out_are_not_kept(app, tab):
     await tab.order("submit", id="login", given=MINE)
     app.clock.advance(ACCESS_LIFE + timedelta(minutes=1))
