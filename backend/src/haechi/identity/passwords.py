@@ -22,7 +22,7 @@ from haechi.platform.limits import Full
 PASSWORD_BYTES_MAX = 1024
 PASSWORD_CHARS_MIN = 10
 DISTINCT_MIN = 4
-NICE = 19
+NICE = 10
 WAITING_MAX = 16  # places: two for a sign-in, one for other work. More than that is a flood
 
 Given = TypeVarTuple("Given")

@@ -35,7 +35,8 @@ def configure(*, level: str, production: bool, stream: TextIO | None = None) -> 
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     quiet_neighbours()
-    structlog.configure(processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    # First of all: what the level leaves out costs nothing.
+    structlog.configure(processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
                         logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=False)
 
 
