@@ -23,6 +23,7 @@ PASSWORD_BYTES_MAX = 1024
 PASSWORD_CHARS_MIN = 10
 DISTINCT_MIN = 4
 NICE = 10
+FLOOD = 4  # places taken: two sign-ins at once are none yet
 WAITING_MAX = 16  # places: two for a sign-in, one for other work. More than that is a flood
 
 Given = TypeVarTuple("Given")
@@ -35,6 +36,7 @@ class Passwords:
     def __init__(self, hashers: PasswordHash | None = None) -> None:
         self.hashers = hashers or PasswordHash((Argon2Hasher(), BcryptHasher()))
         self._threads = ThreadPoolExecutor(threads(), thread_name_prefix="password", initializer=step_back)
+        self._in_a_flood = ThreadPoolExecutor(threads(), thread_name_prefix="password-flood", initializer=step_far_back)
         self._waiting = 0
         self._nobody: str | None = None
 
@@ -75,8 +77,9 @@ class Passwords:
         return self.hashers.verify_and_update(password, hashed)
 
     async def _work(self, function: Callable[[*Given], Result], *given: *Given) -> Result:
+        pool = self._in_a_flood if self._waiting > FLOOD else self._threads
         with self._counted():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, function, *given)
+            return await asyncio.get_running_loop().run_in_executor(pool, function, *given)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -87,7 +90,8 @@ class Passwords:
             self._waiting -= 1
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._threads, self._in_a_flood):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def threads() -> int:
@@ -99,6 +103,14 @@ def step_back() -> None:
     """A hashing thread gives way to the one that answers; where the system knows no such thing, nothing happens."""
     with suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def step_far_back() -> None:
+    """In a flood of sign-ins hashing takes only what nobody else wants. Not always so: beside a back-test on every core one sign-in
+    would take a quarter of a minute."""
+    step_back()
+    with suppress(AttributeError, OSError):
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
 
 def check_new(password: str, email: str) -> None:
