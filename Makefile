@@ -29,7 +29,7 @@ services: $(DEV) ## the tests over private PostgreSQL, Redis and nginx alone; wh
 test-services: services
 
 check: $(DEV) ## style, types, import rules
-	cd backend && ../$(BIN)/ruff check src tests
+	$(BIN)/ruff check .
 	cd backend && ../$(BIN)/mypy --config-file pyproject.toml src/haechi/core src/haechi/trading src/haechi/bots src/haechi/venue src/haechi/exchanges
 	cd backend && ../$(BIN)/lint-imports --config pyproject.toml --no-cache
 

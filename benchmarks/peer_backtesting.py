@@ -10,13 +10,12 @@ import warnings
 from importlib.metadata import version
 from typing import Any
 
+import market
 import numpy as np
 import pandas as pd
 import talib
-from backtesting import Backtest, Strategy
-
-import market
 import worker
+from backtesting import Backtest, Strategy
 
 warnings.filterwarnings("ignore")
 LOT = 0.001

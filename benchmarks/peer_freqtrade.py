@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import market
 import numpy as np
 import pandas as pd
+import worker
 from freqtrade import __version__
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
 from freqtrade.exchange.binance import Binance
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.optimize.optimize_reports import generate_backtest_stats
-
-import market
-import worker
 
 PAIR, FEE, LEVERAGE = "BTC/USDT:USDT", 0.0006, 3
 TARGET = LEVERAGE * (1.04 * (1 - FEE) / (1 + FEE) - 1)

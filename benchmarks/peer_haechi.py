@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import haechi as hc
+import market
 import numpy as np
+import worker
 from haechi.core import engine
 from haechi.core.bars import Bars
 from haechi.core.encode import encode, pack
@@ -19,9 +21,6 @@ from haechi.core.run import Machine, Market, bar_columns
 from haechi.core.signals import Signals
 from haechi.core.strategies import find
 from haechi.core.sweep import sweep as core_sweep
-
-import market
-import worker
 
 TICK, FEE = Decimal("0.1"), Decimal("0.0006")
 COSTS = Costs(slippage=Decimal("0.0001"), capital=Decimal(10_000))

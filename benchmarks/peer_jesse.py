@@ -17,12 +17,11 @@ SCRATCH = tempfile.mkdtemp(prefix="bench-")  # jesse writes a storage folder whe
 atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
 os.chdir(SCRATCH)
 
+import market  # noqa: E402
 import numpy as np  # noqa: E402
+import worker  # noqa: E402
 from jesse import research  # noqa: E402
 from jesse.strategies import Strategy  # noqa: E402
-
-import market  # noqa: E402
-import worker  # noqa: E402
 
 EXCHANGE, SYMBOL = "Bybit USDT Perpetual", "BTC-USDT"
 PERIOD = 14

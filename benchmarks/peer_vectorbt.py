@@ -9,11 +9,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import market
 import numpy as np
 import pandas as pd
 import vectorbt as vbt
-
-import market
 import worker
 
 warnings.filterwarnings("ignore")

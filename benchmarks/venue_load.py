@@ -49,7 +49,6 @@ def serve(pipe, seconds: float, moving: bool, profile: bool) -> None:
 
 async def served(pipe, seconds: float, moving: bool) -> None:
     from aiohttp import web
-
     from haechi.core.instrument import Instrument
     from haechi.venue.exchange import Venue
     from haechi.venue.floor import Floor

@@ -11,7 +11,7 @@ import pytest
 BACKEND = Path(__file__).resolve().parents[2]
 TYPED = [f"src/haechi/{folder}" for folder in ("core", "trading", "bots", "venue", "exchanges")]
 CHECKS = {
-    "ruff": ["ruff", "check", "src", "tests", "--no-cache", "--output-format", "concise"],
+    "ruff": ["ruff", "check", "..", "--no-cache", "--output-format", "concise"],
     "mypy": ["mypy", "--config-file", "pyproject.toml", *TYPED],
     "imports": ["lint-imports", "--config", "pyproject.toml", "--no-cache"],
 }

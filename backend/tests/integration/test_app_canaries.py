@@ -15,10 +15,11 @@ from urllib.parse import quote
 import pytest
 import structlog
 from cryptography.fernet import Fernet
-from people import PASSWORD, bearer, code, mailed, registered, signed_in, user_of, with_2fa
+from people import PASSWORD, bearer, code, letters, mailed, registered, signed_in, user_of, with_2fa
 from test_app_strange_input import filled, named, operations, schema_of
 
 from haechi.identity.mail import Letter, post_of
+from haechi.identity.service import Identity
 from haechi.platform import log
 from haechi.platform.house import House
 
@@ -127,3 +128,17 @@ async def test_no_secret_is_told_or_logged_or_stored_plainly(tmp_path: Path, run
         await house.database.close()
     stored = b"".join(path.read_bytes() for path in (tmp_path / "var").glob("haechi.db*"))
     assert found_in(stored, {name: value for name, value in held.items() if name not in ("jwt_secret",)}) == []
+
+
+async def test_a_fault_in_one_errand_ends_no_other_letter_and_tells_no_secret(tmp_path: Path, running, lines: io.StringIO) -> None:
+    async with running(tmp_path) as app:
+        await registered(app)
+        box = app.house.part(Identity).letterbox
+
+        async def faulty() -> None:
+            raise ValueError(SENT["api secret"])
+
+        box.run(faulty)
+        box.put(Letter("mina@example.com", "after the fault", "text"))
+        assert (await letters(app))[-1].subject == "after the fault"
+    assert "letter_fault" in lines.getvalue() and SENT["api secret"] not in lines.getvalue()

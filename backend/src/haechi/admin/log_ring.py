@@ -33,7 +33,7 @@ class LogRing(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
-        except Exception:
+        except Exception:  # logging's own rule: a line that cannot be written ends nobody's work
             self.handleError(record)
             return
         self.number += 1

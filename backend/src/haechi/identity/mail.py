@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import ssl
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -12,7 +13,9 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from haechi.errors import HaechiError
 from haechi.settings import Settings
 
 SECONDS_MAX = 20
@@ -108,8 +111,10 @@ class Letterbox:
                 letter = await errand()
                 if letter is not None:
                     await self.post.send(letter)
-            except Exception as error:
+            except (OSError, smtplib.SMTPException, SQLAlchemyError, HaechiError) as error:
                 log.error("letter_not_sent", why=type(error).__name__)
+            except Exception as error:  # a fault of ours in one errand must not end all letters; its words may hold the letter's
+                log.error("letter_fault", why=type(error).__name__, where="".join(traceback.format_tb(error.__traceback__)))
             finally:
                 self._waiting.task_done()
 

@@ -167,6 +167,7 @@ class Market:
             if self.live is not None and self.floor is not None:
                 await self.live.begin(self.floor)
                 await self.live.play(self.floor)
+                return
             for _ in range(WARM_BARS if self.tape.label == SYNTHETIC else 0):
                 await self.step()
             if self.floor is not None:
@@ -174,7 +175,7 @@ class Market:
                 return
             while await self.step():
                 await self._sleep(self.tape.timeframe_ms / 1000 / self.speed)
-        except Exception:
+        except Exception:  # the end of a task of its own: /health says down, the log says why
             self.failed = True
             log.exception("market_failed")
 

@@ -112,7 +112,7 @@ class Idempotency:
                 await self._keep(claim, error.status, None)
                 raise
             answer = refusal(error)
-        except Exception:
+        except Exception:  # whatever it was: its outcome is unknown, and the key says so from now on
             await self._keep(claim, 500, None)
             raise
         await self._keep(claim, answer.status_code, bytes(answer.body).decode())

@@ -215,3 +215,11 @@ async def test_what_cannot_be_reached_is_said_with_what_to_do() -> None:
     with pytest.raises(Unreachable, match="check the address and the network"):
         async with open_live("live:bitget", SystemClock(), rest="http://127.0.0.1:9"):
             pass
+
+
+async def test_whatever_ends_it_halts_the_market() -> None:
+    async with both() as at:
+        await at.start()
+        assert at.ours.contracts[0].status == "normal"
+        await at.stop()
+        assert at.live.blind and at.ours.venue.halted and at.ours.contracts[0].status == "maintain"

@@ -83,7 +83,8 @@ class Live:
         try:
             while True:
                 await self._heard(floor, await self._told.get())
-        finally:
+        finally:  # whatever ended it: nobody knows where the market stands from now on
+            self._see(floor, sees=False)
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
 
