@@ -223,3 +223,20 @@ async def test_whatever_ends_it_halts_the_market() -> None:
         assert at.ours.contracts[0].status == "normal"
         await at.stop()
         assert at.live.blind and at.ours.venue.halted and at.ours.contracts[0].status == "maintain"
+
+
+async def test_after_a_gap_no_order_is_filled_from_the_book_of_before() -> None:
+    async with both() as at:
+        await at.start()
+        before = at.ours.depth(0, 1).asks[0][0]
+        await at.faults.add({"kind": "push_missing", "channel": "books15", "count": 1_000})
+        await at.faults.add({"kind": "dropped_stream"})
+        await at.theirs.trade(610_000)
+        await at.until(lambda: at.live.blind, "nobody noticed", 50)
+        await at.theirs.trade(610_010)
+        await at.time.go(3_000)
+        assert at.live.blind, "prices are known again, the book is not"
+        at.faults.remove()
+        await at.theirs.trade(610_020)
+        await at.until(lambda: not at.live.blind, "it never saw again")
+        assert at.ours.depth(0, 1).asks[0][0] > before + 9_000

@@ -17,6 +17,7 @@ from haechi.errors import BadInput
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.markets.live.bars import LiveBars, Trade
 from haechi.markets.live.bitget import BitgetPublic, Ticked, Told
+from haechi.venue.moments import Book
 
 if TYPE_CHECKING:
     from haechi.platform.clock import Clock
@@ -73,6 +74,7 @@ class Live:
         self._missed = True
         self._since = [0] * len(source.symbols)  # trades before are in the bars that were read
         self._again_ms = 0
+        self._books: dict[int, Book] = {}  # the newest of each market since the stream was new or silent
         self._told: asyncio.Queue[Told | None] = asyncio.Queue()
 
     async def play(self, floor: Floor, _: object = None) -> None:
@@ -113,6 +115,8 @@ class Live:
 
     async def _heard(self, floor: Floor, told: Told | None) -> None:
         self._look(floor)
+        if isinstance(told, Book):
+            self._books[told.m] = told
         if self._missed:
             await self._catch_up(floor)
         if self.blind:
@@ -151,6 +155,7 @@ class Live:
 
     def _opened(self) -> None:
         self._missed = True
+        self._books.clear()
 
     def _look(self, floor: Floor) -> None:
         silent = self.source.silent_ms
@@ -160,9 +165,14 @@ class Live:
         if not self.blind:
             log.warning("live_market_blind", silent_ms=silent)
             self._see(floor, sees=False)
+            self._books.clear()
+            self.source.stream.distrust("it brings no data")  # a new one begins with where everything stands
 
     async def _catch_up(self, floor: Floor) -> None:
-        """Needs a stream that speaks: else the next gap would begin at once."""
+        """Needs a stream that speaks, else the next gap would begin at once, and has told the book of every market: an order must not be
+        filled from one of before."""
+        if len(self._books) < len(self.instruments):
+            return
         silent, now = self.source.silent_ms, int(self.source.clock.clock.monotonic() * 1000)
         if silent is None or silent >= STALE_MS or now < self._again_ms:
             return
@@ -174,6 +184,7 @@ class Live:
             self._see(floor, sees=False)
             return
         await self._carry(floor, self.bars.catch_up(found))
+        await self._carry(floor, self._books.values())
         self._missed, self.gaps = False, self.gaps + 1
         self._see(floor, sees=True)
 
