@@ -211,11 +211,19 @@ async def test_an_admin_sees_everybodys_bots_and_stops_one(app):
     stopped = await app.http.post(f"/admin/bots/{bot}/stop", headers=headers)
     assert stopped.json()["desired"] == "stopped"
     await app.house.part(Market).step()
-    assert (await app.http.get("/bot/status", headers=mina)).json()["observed"] == "stopped"
+    assert (await at_rest(app, mina))["observed"] == "stopped"
     entry = (await acts(app))[-1]
     assert (entry.act, entry.subject, entry.details["desired"]) == ("bot.stopped", bot, {"before": "running", "after": "stopped"})
     assert code_of(await app.http.post(f"/admin/bots/{bot}/stop", headers=headers)) == (409, "conflict")
     assert (await acts(app))[-1].number == entry.number
+
+
+async def at_rest(app, headers):
+    """What the bot has become; its end is written down by a task of its own."""
+    async with asyncio.timeout(10):
+        while (there := (await app.http.get("/bot/status", headers=headers)).json())["observed"] == "stopping":  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    return there
 
 
 async def test_the_kill_switch_stops_all_and_lets_nothing_start(app):
@@ -229,7 +237,7 @@ async def test_the_kill_switch_stops_all_and_lets_nothing_start(app):
     assert code_of(await app.http.post("/bot/start", headers=jun, json=QUICK)) == (409, "killed")
     for _ in range(2):
         await app.house.part(Market).step()
-    there = (await app.http.get("/bot/status", headers=mina)).json()
+    there = await at_rest(app, mina)
     assert (there["observed"], there["open_orders"]) == ("stopped", [])
     again = (await app.http.post("/admin/kill-switch", headers=headers)).json()
     assert (again["since"], again["reason"], again["stopping"]) == (killed["since"], "a drill", 0)
@@ -264,7 +272,7 @@ async def test_a_bot_that_is_just_starting_does_not_slip_past_the_switch(app, mo
     assert code_of(await app.http.post("/bot/start", headers=mina, json=QUICK)) == (409, "killed")
     await app.house.part(Market).step()
     assert not app.house.part(Bots).runners
-    assert (await app.http.get("/bot/status", headers=mina)).json()["observed"] == "stopped"
+    assert (await at_rest(app, mina))["observed"] == "stopped"
 
 
 async def test_one_bot_that_cannot_be_stopped_holds_up_no_other(app, monkeypatch):
