@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from haechi.core.instrument import Instrument
+
 
 class NewOrder(msgspec.Struct, frozen=True):
     """side: buy | sell; kind: market | limit | post_only | stop | stop_limit. client_id is ours and unique for ever."""
@@ -111,7 +113,25 @@ class Bar(msgspec.Struct, frozen=True, tag=True):
     volume: float
 
 
+class Moved(msgspec.Struct, frozen=True, tag=True):
+    """Money that came (+) or went (−) without a trade: transfers, rebates, bonuses, corrections. kind: the exchange's word."""
+
+    movement_id: str
+    kind: str
+    amount: Decimal
+    time_ms: int
+
+
 Event = Fill | Gone | Paid | Liquidated | Price | Bar
+
+
+class Seen(msgspec.Struct, frozen=True, tag=True):
+    """The exchange knows this order. status: open | filled | canceled | rejected; filled: as far; reason: of its end, as in Gone."""
+
+    exchange_id: str
+    status: str
+    filled: Decimal
+    reason: str = ""
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
@@ -179,10 +199,27 @@ class Traceable(Exchange, Protocol):
         """What became of an order whose outcome was Unknown, by evidence. order, sent_ms: after a restart, from the saved order."""
         ...
 
-    async def fills_since(self, time_ms: int) -> list[Fill]:
-        """Oldest first."""
+    async def look(self, order: NewOrder, sent_ms: int) -> Seen | Rejected | Unknown:
+        """What the exchange knows of one of our orders, sought everywhere (open, history, plans, fills). Rejected("never_arrived") only
+        when it is nowhere and can no longer arrive; Unknown in every case of doubt. sent_ms: our clock."""
+        ...
+
+    async def fills_since(self, time_ms: int) -> list[Fill | Liquidated]:
+        """Oldest first, made by hand or by others included (client_id is then theirs, or ''). Raises Unreachable or Refused."""
         ...
 
     async def payments_since(self, time_ms: int) -> list[Paid]:
         """Oldest first."""
+        ...
+
+    async def movements_since(self, time_ms: int) -> list[Moved]:
+        """Oldest first: every change of the wallet that is neither a fill, nor funding, nor a liquidation."""
+        ...
+
+    async def instrument(self, symbol: str) -> Instrument | None:
+        """None: there is no such market."""
+        ...
+
+    def blind(self) -> str:
+        """Why what the exchange tells cannot be relied on now (stream down, not reconciled, clock, key …), '' when it can."""
         ...

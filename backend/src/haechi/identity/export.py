@@ -19,6 +19,7 @@ OWNERLESS = {
     "failed_tries": "counters under hashes; whose they are cannot be read from them",
     "idempotency_keys": "answers given already, kept for a day",
     "kill_switches": "the operator's",
+    "leases": "which process may trade; about nobody",
     "audit": "kept for the operator; its entries about a person are read by admins",
 }
 

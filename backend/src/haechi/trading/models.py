@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from haechi.platform.columns import Amount, Instant
@@ -22,20 +23,38 @@ NEXT: dict[str, frozenset[str]] = {
 FINAL = frozenset(state for state, after in NEXT.items() if not after)
 
 
+# Whose wish an order was.
+BOT, MANUAL, EXTERNAL = "bot", "manual", "external"
+EXCLUSIVE, NETTED = "exclusive", "netted"
+PAPER, DEMO, LIVE = "paper", "demo", "live"
+
+
 class Account(Base):
-    """Money at a venue. mode: paper (the simulated venue). `name` is the venue's name of it."""
+    """Money at a venue. mode: paper (the simulated venue, under this id) | demo | live (with a key, key_id).
+
+    isolation: exclusive (one bot a symbol) | netted (several on the same side, each with its own part of the position).
+    capital: what was put in on the first day. name: the owner's word for it.
+    """
 
     __tablename__ = "accounts"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     mode: Mapped[str] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    isolation: Mapped[str] = mapped_column(String(12), default=EXCLUSIVE, server_default=EXCLUSIVE)
+    key_id: Mapped[str | None] = mapped_column(String(32), default=None)
     capital: Mapped[Decimal] = mapped_column(Amount)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant, default=None)
 
 
 class Order(Base):
-    """One order under our own client id. role: what it is for in its bot's plan (entry, stop, target1 …)."""
+    """One order under our own client id. role: what it is for in its bot's plan (entry, stop, target1 …).
+
+    intent: what made it, the same text for the same wish: one order each, ever. origin: bot | manual | external; filled: so far;
+    sent_ms: our clock when it left, 0 before; decision: the gate's number of the judgement that let it pass.
+    """
 
     __tablename__ = "orders"
 
@@ -54,10 +73,17 @@ class Order(Base):
     status: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str] = mapped_column(String(32))
     exchange_id: Mapped[str] = mapped_column(String(64))
+    intent: Mapped[str | None] = mapped_column(String(80), default=None)
+    origin: Mapped[str] = mapped_column(String(8), default=BOT, server_default=BOT)
+    filled: Mapped[Decimal] = mapped_column(Amount, default=Decimal(0), server_default="0")
+    leverage: Mapped[int] = mapped_column(default=0, server_default="0")
+    decision: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    sent_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     created_ms: Mapped[int] = mapped_column(BigInteger)
     updated_ms: Mapped[int] = mapped_column(BigInteger)
 
-    __table_args__ = (Index("ix_orders_bot_id_status", "bot_id", "status"),)
+    __table_args__ = (Index("ix_orders_bot_id_status", "bot_id", "status"), Index("ix_orders_account_id_status", "account_id", "status"),
+                      UniqueConstraint("account_id", "intent", name="uq_orders_account_id_intent"))
 
 
 class Booking(Base):
@@ -95,3 +121,32 @@ class Entry(Base):
     balance: Mapped[Decimal] = mapped_column(Amount)
 
     __table_args__ = (Index("ix_ledger_entries_account_id_book", "account_id", "book"),)
+
+
+class Alarm(Base):
+    """Something a person must know: a position without a stop, an order that is nowhere, books that differ. Once for each `key`."""
+
+    __tablename__ = "alarms"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str] = mapped_column(String(32))
+    bot_id: Mapped[str] = mapped_column(String(32))
+    code: Mapped[str] = mapped_column(String(32))
+    key: Mapped[str] = mapped_column(String(96))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    raised_ms: Mapped[int] = mapped_column(BigInteger)
+    cleared_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("ix_alarms_account_id_raised_ms", "account_id", "raised_ms"),)
+
+
+class Lease(Base):
+    """Who may trade: one row a role; epoch grows with each new holder, and every intent is committed under it."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int] = mapped_column(BigInteger)
