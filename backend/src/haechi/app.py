@@ -41,6 +41,15 @@ from haechi.research.jobs import open_jobs
 from haechi.research.router import router as backtest
 from haechi.research.strategy_router import router as strategy
 from haechi.settings import Settings
+from haechi.trading.account_router import router as account
+from haechi.trading.connections import open_connections
+from haechi.trading.desks import open_desks
+from haechi.trading.gate import open_gate
+from haechi.trading.key_router import router as account_keys
+from haechi.trading.kill_switch import open_kills
+from haechi.trading.ledger_router import router as account_ledger
+from haechi.trading.limits import open_risk
+from haechi.trading.risk_router import router as risk
 
 # Every router, mounted at the root and again under /api/v1. A new domain adds its line here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -49,6 +58,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     oauth,  # /auth/oauth
     backtest,  # /backtest
     bot,  # /bot
+    account_ledger,  # /account/ledger, /account/equity, /account/pnl: before /account/{id}
+    account,  # /account
+    account_keys,  # /account/keys
+    risk,  # /account/risk-settings
     strategy,  # /strategy
     chart,  # /chart
     health,  # /health
@@ -59,7 +72,8 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 # What lives between requests, opened in this order and closed in the reverse. Later ones may use `house.part(EarlierClass)`.
 PARTS: tuple[OpenPart, ...] = (open_log_ring, open_metrics, open_status, open_limits, open_idempotency, open_identity, open_oauth,
-                               open_jobs, open_market, open_bots)
+                               open_jobs, open_kills, open_risk, open_gate, open_market, open_connections,
+                               open_desks, open_bots)
 
 API = "/api/v1"
 EXPOSED = ["X-Request-ID", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Idempotency-Replayed"]

@@ -16,6 +16,7 @@ import haechi
 from haechi.errors import BadInput
 from haechi.markets.venue_command import venue
 from haechi.research.commands import backtest, sweep
+from haechi.trading.kill_command import kill, kills, unkill
 
 INTERRUPTED = 130
 PLAIN = "Automated crypto futures trading where back-test, paper and live agree, trade for trade."
@@ -46,6 +47,9 @@ app = typer.Typer(name="haechi", help=PLAIN, no_args_is_help=True, add_completio
 app.command("backtest")(backtest)
 app.command("sweep")(sweep)
 app.command("venue")(venue)
+app.command("kill")(kill)
+app.command("unkill")(unkill)
+app.command("kills")(kills)
 for name, module, text in (("data", "haechi.markets.commands", "Candle files and the candle store."),
                            ("strategies", "haechi.research.strategy_commands", "Strategies and strategy documents."),
                            ("users", "haechi.identity.commands", "People: add, list, roles, suspend."),

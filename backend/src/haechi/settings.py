@@ -11,6 +11,7 @@ import binascii
 import ipaddress
 import os
 import secrets
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -72,6 +73,14 @@ class Settings(BaseSettings):
     live_stream: str = ""
     speed: float = Field(default=60.0, gt=0, le=100_000)
     venue_port: int = Field(default=0, ge=0, le=65535)
+    bitget_rest: str = ""
+    bitget_public: str = ""
+    bitget_private: str = ""
+    reserve_mib: int = Field(default=16, ge=1, le=1024)
+    risk_leverage_max: int = Field(default=100, ge=1, le=125)
+    risk_order_value_max: Decimal = Field(default=Decimal(10_000_000), gt=0, le=Decimal(10) ** 12, allow_inf_nan=False)
+    risk_orders_per_second: int = Field(default=10, ge=1, le=1_000)
+    risk_price_age_seconds_max: int = Field(default=120, ge=1, le=3_600)
 
     @property
     def production(self) -> bool:

@@ -8,9 +8,9 @@ from haechi.identity.oauth import models as oauth
 from haechi.platform import idempotency
 from haechi.platform.db import Base
 from haechi.research import models as research
-from haechi.trading import kill_switch
+from haechi.trading import keys, limits
 from haechi.trading import models as trading
 
-TABLES = (idempotency, identity, oauth, research, trading, kill_switch, bots)
+TABLES = (idempotency, identity, oauth, research, trading, keys, limits, bots)
 
 metadata = Base.metadata

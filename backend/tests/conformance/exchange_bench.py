@@ -12,7 +12,7 @@ from bitget_bench import Bench, HandTime, Heard, bench
 from trading_floor import Played, trading
 
 from haechi.exchanges.port import Accepted, Exchange, Fill, NewOrder, Outcome, Position
-from haechi.venue.exchange import Paper
+from haechi.venue.paper import Paper
 
 PATIENCE_S = 3
 FLOW_MS = 5
@@ -106,7 +106,7 @@ class Exchanged:
 async def on_paper() -> AsyncIterator[Exchanged]:
     played = await trading()
     member = played.floor.open_member("m")
-    at = Exchanged(Paper(played.floor.venue, member.account), played)
+    at = Exchanged(Paper(member), played)
     at.port.listen(at.heard, symbol="BTCUSDT", prices=False)
     yield at
 

@@ -16,9 +16,9 @@ from exchange_bench import FLOW_MS, QUICK_MS, Exchanged, on_paper, over_the_wire
 
 from haechi.errors import HaechiError
 from haechi.exchanges.port import Accepted, Fill, Outcome, Rejected, Unknown
-from haechi.venue.exchange import Paper
 from haechi.venue.fault_kinds import KINDS
 from haechi.venue.faults import Faults
+from haechi.venue.paper import Paper
 
 D = Decimal
 PLACE, CANCEL = "/api/v2/mix/order/place-order", "/api/v2/mix/order/cancel-order"
@@ -170,7 +170,7 @@ def venue_fills(at: Exchanged, *, ours: bool) -> Counter[Any]:
 
 
 async def venue_positions(at: Exchanged) -> list[Decimal]:
-    held = await Paper(at.played.floor.venue, at.played.floor.members["m"].account).positions()
+    held = await Paper(at.played.floor.members["m"]).positions()
     return sorted(one.quantity for one in held)
 
 

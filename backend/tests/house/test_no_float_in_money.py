@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "haechi"
 FOLDERS = ("trading", "venue", "exchanges")
 # The ATR of an indicator becomes ticks here: the one door from float, as in core.run.atr_ticks.
-ALLOWED = {("bots/mind.py", "float(self.spec.instrument.tick)"), ("bots/mind.py", "0.5"),
+ALLOWED = {("bots/signals.py", "float(self.instrument.tick)"), ("bots/signals.py", "0.5"),
            # The volume of a market is a statistic: it is shown, and fills nothing.
            ("venue/floor.py", "0.0"), ("venue/floor.py", "float(market.one.lot)"), ("venue/market.py", "0.0"), ("venue/moments.py", "0.0"),
            # Seconds to wait.

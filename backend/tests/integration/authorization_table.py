@@ -8,9 +8,12 @@ PUBLIC = {  # nobody has to be signed in
 PERSON = {  # signed in; what is somebody's is only theirs
     "confirm", "logout", "logout_all", "sessions", "end_session", "me", "change_password", "two_factor_verify", "backtest_run", "backtest_results",
     "backtest_get", "backtest_delete", "backtest_trades", "backtest_equity", "backtest_report", "bot_start", "bot_stop", "bot_status", "bot_logs",
-    "strategy_library", "strategy_validate", "chart_candles", "oauth_links", "api_status"}
+    "risk_settings", "risk_settings_change", "account_ledger", "account_ledger_csv", "account_ledger_check", "account_equity", "account_pnl",
+    "strategy_library", "strategy_validate", "chart_candles", "oauth_links", "api_status",
+    "account_list", "account_open", "account_close", "account_isolation", "account_balance", "account_positions", "account_keys", "account_key_check"}
 FRESH = {  # and has proved to be there within five minutes
-    "delete_me", "export", "two_factor_setup", "two_factor_disable", "two_factor_recovery_codes", "oauth_link", "oauth_unlink"}
+    "delete_me", "export", "two_factor_setup", "two_factor_disable", "two_factor_recovery_codes", "oauth_link", "oauth_unlink",
+    "account_key_save", "account_save_keys", "account_key_fix", "account_key_delete"}
 ADMIN = {  # role admin, the second factor, an admitted address
     "admin_users", "admin_user", "users", "admin_bots", "kill_switch", "admin_audit", "admin_audit_verify", "admin_analytics", "admin_logs"}
 FRESH_ADMIN = {  # and fresh

@@ -25,6 +25,7 @@ from haechi.settings import load_settings
 
 # The real cost would be most of the time of these tests; that of the demo user, made at the start, is the real one.
 CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1), Argon2Hasher()))
+NOBODY = "http://127.0.0.1:9"  # where no exchange answers: tests leave this machine alone
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -95,7 +96,7 @@ def running() -> Callable[..., AbstractAsyncContextManager[Running]]:
 @asynccontextmanager
 async def run(folder: Path, *, parts: Sequence[OpenPart] = (), **settings: Any) -> AsyncIterator[Running]:
     """Open everything, as a server does; close it in the end."""
-    made = load_settings(_env_file=None, haechi_var=folder / "var", haechi_data=folder / "data", **settings)
+    made = load_settings(_env_file=None, haechi_var=folder / "var", haechi_data=folder / "data", **{"bitget_rest": NOBODY, "reserve_mib": 1, **settings})
     clock, executor, said = SetClock(START), HeldExecutor(), []
 
     @asynccontextmanager

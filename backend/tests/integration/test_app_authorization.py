@@ -16,6 +16,7 @@ from test_app_sign_in import routes
 from test_app_strange_input import operations, schema_of
 
 from haechi.bots.models import Bot
+from haechi.exchanges.bitget.sign import ApiKey
 from haechi.identity.audit import Act
 from haechi.identity.models import User, UserSession
 from haechi.identity.oauth.models import OAuthLink
@@ -23,6 +24,7 @@ from haechi.identity.origins import Origin
 from haechi.identity.service import Identity
 from haechi.platform.ids import new_id
 from haechi.research.models import Backtest
+from haechi.trading import keys
 from haechi.trading.models import Account
 
 MISSING = "0" * 32
@@ -136,6 +138,15 @@ async def a_bot(matrix: Matrix, user: User) -> str:
                                   desired="stopped", observed="stopped", reason="", created_at=now, ended_at=now))
 
 
+async def an_account(matrix: Matrix, user: User) -> str:
+    return await kept(matrix, Account(id=new_id(1), user_id=user.id, mode="paper", capital=100, created_at=matrix.app.clock.now()))
+
+
+async def a_key(matrix: Matrix, user: User) -> str:
+    given = ApiKey("bg_0123456789abcdef", "cAnArY-exchange-secret", "words of mine")
+    return await kept(matrix, keys.sealed(matrix.app.house.vault, user.id, given, mode="demo", label="mine", now=matrix.app.clock.now()))
+
+
 async def the_person(_matrix: Matrix, user: User) -> str:
     return user.id
 
@@ -151,7 +162,7 @@ async def kept(matrix: Matrix, row: Any) -> str:
 
 
 OBJECTS: dict[str, Make] = {"/auth/sessions/": a_session, "/auth/oauth/links/": a_link, "/backtest/": a_backtest, "/admin/users/": the_person,
-                            "/admin/bots/": a_bot}
+                            "/admin/bots/": a_bot, "/account/{id}": an_account, "/account/keys/": a_key}
 
 
 def maker(path: str) -> Make | None:

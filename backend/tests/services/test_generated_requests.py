@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, folder: Path, **given: Any) -> None:
         self.app = create_app(load_settings(_env_file=None, haechi_var=folder / "var", haechi_data=folder / "data", rate_limit_per_minute=1_000_000,
-                                            speed=0.001, **given), announce=lambda _: None)
+                                            speed=0.001, bitget_rest="http://127.0.0.1:9", **given), announce=lambda _: None)
         self.server = uvicorn.Server(uvicorn.Config(self.app, host="127.0.0.1", port=0, log_config=None, access_log=False))
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.loop: asyncio.AbstractEventLoop | None = None

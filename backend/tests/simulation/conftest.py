@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.models import Bot
 from haechi.bots.schemas import StartBody
 from haechi.bots.service import Bots
-from haechi.bots.starting import Wish, begun, saved
+from haechi.bots.starting import Wish, saved
 from haechi.core.risk import Limits
 from haechi.core.run import Market, bar_columns, funding_rows
 from haechi.core.strategies import find
@@ -26,9 +27,16 @@ from haechi.markets.feed import Instant, Tape
 from haechi.markets.feed import Market as Player
 from haechi.platform.db import Database
 from haechi.platform.migrate import upgrade
+from haechi.trading.desks import Desks
+from haechi.trading.gate import Gate
+from haechi.trading.lease import Lease
+from haechi.trading.models import Account
+from haechi.trading.reserve import Reserve
 from haechi.venue.exchange import TickBar
 
-WIDE = Limits(leverage_max=125, positions_max=50, daily_loss_max=Decimal("1e12"), exposure_max=Decimal(1000), orders_minute_max=10**9)
+BIG = Decimal("1e15")
+WIDE = Limits(leverage_max=125, positions_max=50, daily_loss_max=BIG, exposure_max=Decimal(1000), order_value_max=BIG, orders_second_max=10**9,
+              orders_minute_max=10**9, orders_minute_user_max=10**9, distance_percent=Decimal(1_000), collar_percent=Decimal(100))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -46,6 +54,28 @@ class VenueClock:
 
     def monotonic(self) -> float:
         return self.now_at / 1000
+
+
+class PaperOnly:
+    """Connections of accounts that are all at the market's own venue."""
+
+    def __init__(self, player: Player) -> None:
+        self.player = player
+
+    async def exchange_of(self, account: Account) -> Any:
+        return self.player.open_account(account.id, capital=account.capital)
+
+    async def close_of(self, account_id: str) -> None:
+        return
+
+
+async def never(_seconds: float) -> None:
+    """Nothing is due: what a timer would do is asked for by the tests."""
+    await asyncio.Event().wait()
+
+
+async def at_once(work: Callable[[], None]) -> None:
+    work()
 
 
 @dataclass
@@ -81,7 +111,7 @@ class Road:
         user_id = await self._user()
         async with self.database.writing() as session:
             bot = await saved(session, user_id, wish, self.clock)
-        self.bots.runners[bot.id] = await begun(bot, wish, self.bots)
+        await self.bots.launch(bot)
         return bot
 
     async def play(self, bars: int | None = None) -> None:
@@ -98,6 +128,7 @@ class Road:
         return Market(market.instrument, market.bars, found, market.funding)
 
     async def rows(self, sql: str, **values: Any) -> list[Any]:
+        await self.bots.desks.scribe.settled()
         async with self.database.reading() as session:
             return list((await session.execute(text(sql), values)).all())
 
@@ -126,11 +157,16 @@ def road(tmp_path: Path) -> Callable[[dict[str, Market]], AbstractAsyncContextMa
         await upgrade(database)
         clock, player = VenueClock(), Player(tape_of(markets), 1.0)
         clock.now_at = min(int(market.bars.ts[0]) for market in markets.values())
-        bots = Bots(database, clock, player, tmp_path / "journals", limits=limits)
+        gate = Gate(lambda _owner: limits, lambda _user, _bot: "", started_ms=clock.now_at)
+        lease = Lease(database, clock, "test", guard=lambda: True)
+        desks = Desks(database, clock, PaperOnly(player), gate, Reserve(tmp_path / "reserve", room=1 << 16), lease, sleep=never)
+        assert await desks.lead()
+        bots = Bots(database, clock, player, desks, tmp_path / "journals", in_thread=at_once)
         try:
             yield Road(database, clock, player, bots, markets)
         finally:
             await bots.close()
+            await desks.close()
             await database.close()
 
     return opened

@@ -15,10 +15,10 @@ from haechi.errors import NotFound
 from haechi.identity.audit import record
 from haechi.identity.current import AdminUser
 from haechi.platform.answers import errors
-from haechi.platform.house import Reading, TheHouse, Writing
+from haechi.platform.house import Reading, TheHouse
 from haechi.platform.ids import ID_CHARS
 from haechi.platform.paging import Page, Paging, cursor, cut
-from haechi.trading import kill_switch
+from haechi.trading.kill_switch import Kills
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -54,28 +54,29 @@ async def stop(id: Id, act: Acting, house: TheHouse) -> AnyBotAnswer:
 
 
 @router.get("/kill-switch", operation_id="kill_switch", summary="The kill switch", responses=errors(401, 403))
-async def switch(_admin: AdminUser, session: Reading) -> SwitchAnswer:
+async def switch(_admin: AdminUser, house: TheHouse) -> SwitchAnswer:
     """Whether it is on."""
-    return SwitchAnswer(**SwitchAnswer.fields(await kill_switch.read(session)))
+    return SwitchAnswer(**SwitchAnswer.fields(house.part(Kills).read()))
 
 
 @router.post("/kill-switch", operation_id="kill_switch_on", summary="Stop all trading", responses=errors(401, 403, 422))
 async def kill(act: Acting, house: TheHouse, body: KillBody = KillBody()) -> KilledAnswer:
     """From now on no bot starts, no running one takes on new risk, and every one is stopped; over restarts too.
 
-    Asked again, it stops what still runs.
+    Asked again, it stops what still runs. It is on even when this answers with an error: what stops waits for no book.
     """
+    made = act("kill_switch.on", "platform", reason=body.reason)
+    turned = house.part(Kills).turn_on("platform", by=made.actor, reason=body.reason)  # before the audit, which may fail
     async with house.database.writing() as session:
-        made = act("kill_switch.on", kill_switch.PLATFORM, reason=body.reason)
-        turned = await kill_switch.turn_on(session, made.actor, body.reason, house.clock.now())
         await record(session, made, house.clock.now())
     stopping, failed = await house.part(Bots).stop_all()
     return KilledAnswer(**SwitchAnswer.fields(turned), stopping=stopping, failed=failed)
 
 
 @router.delete("/kill-switch", operation_id="kill_switch_off", summary="Allow trading again", responses=errors(401, 403))
-async def allow(act: Acting, house: TheHouse, session: Writing) -> SwitchAnswer:
+async def allow(act: Acting, house: TheHouse) -> SwitchAnswer:
     """Bots may be started again; none starts by itself."""
-    await kill_switch.turn_off(session)
-    await record(session, act("kill_switch.off", kill_switch.PLATFORM), house.clock.now())
+    async with house.database.writing() as session:
+        await record(session, act("kill_switch.off", "platform"), house.clock.now())
+    house.part(Kills).turn_off("platform")
     return SwitchAnswer(on=False)

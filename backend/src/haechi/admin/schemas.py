@@ -12,8 +12,9 @@ from haechi.bots.models import Bot
 from haechi.identity.audit import AuditEntry
 from haechi.identity.models import User, UserSession
 from haechi.identity.schemas import SessionAnswer, UserAnswer
+from haechi.platform.clock import instant
 from haechi.platform.ids import ID_CHARS
-from haechi.trading.kill_switch import KillSwitch
+from haechi.trading.kill_files import Switch
 
 
 def printable(text: str) -> str:
@@ -117,7 +118,7 @@ class KillBody(BaseModel):
 
 
 class SwitchAnswer(BaseModel):
-    """since, by, reason: null while it is off."""
+    """since, by, reason: null while it is off; since is null too while the file of the switch cannot be read."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "on": True, "since": "2026-01-01T00:00:00Z", "by": "019ab0c4d5e6a1b2c3d4e5f60718293a", "reason": "the exchange answers nonsense"}]})
@@ -128,8 +129,10 @@ class SwitchAnswer(BaseModel):
     reason: str | None = None
 
     @classmethod
-    def fields(cls, switch: KillSwitch | None) -> dict[str, Any]:
-        return {"on": False} if switch is None else {"on": True, "since": switch.since, "by": switch.by, "reason": switch.reason}
+    def fields(cls, switch: Switch | None) -> dict[str, Any]:
+        if switch is None:
+            return {"on": False}
+        return {"on": True, "since": instant(switch.since_ms) if switch.since_ms else None, "by": switch.by, "reason": switch.reason}
 
 
 class KilledAnswer(SwitchAnswer):

@@ -1,7 +1,7 @@
 """What a grid bot thinks: one integer, the empty line. Buys rest below it, sells above. Rules: docs/engine.md, "Grids".
 
-It starts at the first price it hears and works its lines from then on. Stops, take-profit and triggers are judged by back-tests
-only, so far; a plan that has one is refused here rather than traded without it.
+Its fills are those of core.grid.run_grid under the reading `path`. The stop of what is held rests at the exchange; where nothing is held,
+or on the side where a stop order cannot rest (`watched`), the mind itself ends the grid. It knows the exchange only by its events.
 """
 
 from __future__ import annotations
@@ -12,26 +12,18 @@ from typing import Any
 
 import msgspec
 
-from haechi.core.grid_live import GridLadder, GridState, begin, ladder_of, on_fill, position, wanted_orders
-from haechi.core.grid_plan import GridPlan
-from haechi.core.instrument import Instrument
+from haechi.bots.grid_memory import LIQUIDATION, STOP, TAKE_PROFIT, GridMemory, GridSpec, line_of, role_of
+from haechi.core.grid_live import GridLadder, begin, ladder_of, position
+from haechi.core.grid_parts import GridHeld, fill_line, follow, open_orders, recovered
+from haechi.core.grid_plan import GridPlan, whole_ticks
 from haechi.core.live import Wanted
-from haechi.core.money import share_floor
-from haechi.core.plan import Costs
 from haechi.core.units import UnitError, scaled, text
 from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
 
-START = "start"
-LINE = "line"
-
-
-class GridSpec(msgspec.Struct, frozen=True, tag="grid"):
-    """Everything a grid bot is made of: the head of its journal."""
-
-    grid: GridPlan
-    instrument: Instrument
-    costs: Costs
-    timeframe_ms: int
+__all__ = ["GridMind", "GridSpec"]
+START, EXIT = "start", "exit"
+# Refusals that asking again cannot mend: the grid cannot keep its promise and stops with this reason.
+FINAL = frozenset({"margin", "leverage", "below_minimum", "too_large", "symbol", "precision", "kind", "side", "price"})
 
 
 class GridMind:
@@ -42,82 +34,298 @@ class GridMind:
     watches_price = True
 
     def __init__(self, spec: GridSpec) -> None:
-        plan = spec.grid
-        if any(getattr(plan, field) for field in ("trigger", "stop_lower", "stop_upper", "take_profit", "trail_up", "trail_down")):
-            raise UnitError("a grid bot has no trigger, stops, take-profit or trailing range yet; back-tests do")
         self.spec = spec
-        self.leverage = plan.leverage
-        self.market = Decimal(0)
+        self.memory = GridMemory.fresh(spec)
         self.ladder: GridLadder | None = None
-        self.state: GridState | None = None
-        self.position = self._cost = self.bars = self.fills = 0
-        self.wallet = scaled(spec.costs.capital)
-        self._opened, self._last = self.wallet, 0
+        self.read_plan()
 
-    def learn(self, bar: Bar) -> None:
-        """A grid has no use for the past."""
-        self.market = bar.close
+    def read_plan(self) -> None:
+        plan, one = self.spec.grid, self.spec.instrument
+        self.trigger, self.stop_lower, self.stop_upper = (
+            whole_ticks(getattr(plan, name), one, name) for name in ("trigger", "stop_lower", "stop_upper"))
+        self.goal = None if plan.take_profit is None else self.memory.capital + scaled(plan.take_profit, what="take_profit")
 
-    def heard(self, event: Fill | Paid | Liquidated | Price | Bar, role: str = "") -> list[Wanted]:
-        match event:
-            case Fill():
-                self._filled(event, role)
-            case Paid():
-                self.wallet -= scaled(event.amount)
-            case Liquidated():
-                self.wallet -= scaled(event.loss)
-                self.position = self._cost = 0
-                self.ladder = self.state = None
-            case Price():
-                self.market = event.price
-                return self._begun(self.spec.instrument.ticks(event.price))
-            case Bar():
-                self.market, self._last = event.close, self.spec.instrument.ticks(event.close)
-                self.bars += 1
-        return []
+    # ---- what is asked of it
 
-    def _begun(self, price: int) -> list[Wanted]:
-        """At the first price: the ladder, and what to take at once."""
-        if self.ladder is not None or self.fills:
-            return []
-        self.ladder = ladder_of(self.spec.grid, self.spec.instrument, self.spec.costs, price)
-        self.state = begin(self.ladder, price)
-        at_once = position(self.ladder, self.state)
-        return [Wanted(START, 1 if at_once > 0 else -1, abs(at_once), "market")] if at_once else []
+    @property
+    def leverage(self) -> int:
+        return self.spec.grid.leverage
 
-    def _filled(self, fill: Fill, role: str) -> None:
-        one = self.spec.instrument
-        lots, price = one.lots(fill.quantity) * (1 if fill.side == "buy" else -1), one.ticks(fill.price)
-        if self.position and (self.position > 0) != (lots > 0):
-            self._cost -= share_floor(self._cost, abs(lots), abs(self.position))
-        else:
-            self._cost += lots * price
-        self.position += lots
-        self.wallet += scaled(fill.realized) - scaled(fill.fee)
-        self.fills += 1
-        if role.startswith(LINE) and self.ladder is not None and self.state is not None:
-            self.state = on_fill(self.ladder, self.state, int(role.removeprefix(LINE)))
+    @property
+    def market(self) -> Decimal:
+        """The last price heard."""
+        return self.spec.instrument.price(self.memory.point)
 
-    def refused(self, role: str, reason: str) -> None:
-        """A line the exchange would not take: the grid cannot keep its promise and stops with this reason."""
-        raise UnitError(f"the exchange refused {role or 'an order'} of the grid: {reason}")
+    @property
+    def position(self) -> int:
+        """Signed lots."""
+        return self.memory.lots
 
-    def resting(self) -> dict[str, Wanted]:
-        if self.ladder is None or self.state is None:
-            return {}
-        return {f"{LINE}{one.line}": Wanted(f"{LINE}{one.line}", 1 if one.side == "buy" else -1, one.lots, "limit", price=one.price)
-                for one in wanted_orders(self.ladder, self.state)}
+    @property
+    def wallet(self) -> int:
+        return self.memory.wallet
 
     @property
     def equity(self) -> int:
-        return self.wallet + (self.position * self._last - self._cost) * self.spec.instrument.unit if self._last else self.wallet
+        """At the last close, in 1e-8."""
+        return self.memory.worth(self.memory.close, self.spec.instrument.unit) if self.memory.close else self.memory.wallet
 
     @property
     def loss_today(self) -> int:
         """Since the start: a grid's loss is judged as a whole."""
-        return max(self._opened - self.equity, 0)
+        return max(self.memory.capital - self.equity, 0)
+
+    @property
+    def protected(self) -> bool:
+        """Whether a stop order ever rests: the stop on the side where the grid can lose."""
+        direction = self.spec.grid.direction
+        return bool(self.stop_lower and direction != "short") or bool(self.stop_upper and direction != "long")
+
+    @property
+    def excess(self) -> int:
+        """Lots beyond the plan: a grid has none, what no line explains is a UnitError."""
+        return 0
+
+    @property
+    def against(self) -> str:
+        """Why a signal became no wish: a grid has no signals."""
+        return ""
+
+    @property
+    def ended_by(self) -> str:
+        """'' while it works, else stop | take_profit | liquidation."""
+        return self.memory.ended_by
+
+    @property
+    def finished(self) -> bool:
+        """It has ended and holds nothing more."""
+        return bool(self.memory.ended_by) and not self.memory.lots
+
+    @property
+    def watched(self) -> tuple[int, ...]:
+        """Prices in ticks at which the mind itself acts: a venue that tells them exactly makes the back-test's fills to the tick."""
+        if self.memory.ended_by:
+            return ()
+        if self.ladder is None:
+            return (self.trigger,) if self.trigger else ()
+        lots = self.memory.lots
+        return tuple(stop for stop, rests in ((self.stop_lower, lots > 0), (self.stop_upper, lots < 0)) if stop and not rests)
+
+    # ---- events
+
+    def learn(self, bar: Bar) -> None:
+        """A grid has no use for the past; it knows where the market stood."""
+        self.memory.point = self.spec.instrument.ticks(bar.close)
+
+    def heard(self, event: Fill | Paid | Liquidated | Price | Bar, role: str = "", signal: object = None) -> list[Wanted]:
+        """signal: grids have none; the argument is that of every mind."""
+        one = self.spec.instrument
+        match event:
+            case Fill():
+                self._filled(event, role)
+            case Paid():
+                self.memory.paid(scaled(event.amount))
+            case Liquidated():
+                self.memory.liquidated(scaled(event.loss))
+                self._end(LIQUIDATION)
+            case Price():
+                return [*self._priced(one.ticks_nearest(event.price), self._closes(event)), *self._leaving()]
+            case Bar():
+                return [*self._closed(one.ticks_nearest(event.close)), *self._leaving()]
+        return self._leaving()
+
+    def missed(self, bar: Bar, signal: object = None) -> list[Wanted]:
+        """A bar that closed while nobody looked: its exits are still wished; lines that filled meanwhile are told as fills."""
+        return [wish for wish in self.heard(bar) if wish.reduce_only]
+
+    def _closes(self, event: Price) -> bool:
+        """The venue in this process tells a bar's close at its last millisecond; what it decides is then still traded there."""
+        return event.time_ms % self.spec.timeframe_ms == self.spec.timeframe_ms - 1
+
+    def _priced(self, price: int, closes: bool) -> list[Wanted]:
+        memory = self.memory
+        memory.first, memory.point = memory.first or price, price
+        if memory.ended_by:
+            return []
+        if self.ladder is None:
+            return self._begun(price) if self._starts(price) else []
+        assert memory.held is not None
+        memory.held = follow(self.ladder, memory.held, price)
+        self._judge_stops(price)
+        if closes:
+            self._judge_goal(price)
+        return []
+
+    def _closed(self, close: int) -> list[Wanted]:
+        memory = self.memory
+        memory.close = memory.point = close
+        memory.bars += 1
+        memory.aside.clear()
+        self._judge_goal(close)
+        if memory.ended_by == STOP and memory.lots:
+            memory.exit_due = True  # the stop at the exchange did not do it by now
+        return []
+
+    def _starts(self, price: int) -> bool:
+        """Without a trigger at once; else when the price has come to it from where it was heard first."""
+        trigger, first = self.trigger, self.memory.first
+        return not trigger or price == trigger or (first < trigger) == (price > trigger)
+
+    def _begun(self, price: int) -> list[Wanted]:
+        """The ladder, and what to take at once."""
+        memory = self.memory
+        memory.sized = self.trigger or price
+        self.ladder = self.laid()
+        memory.held = GridHeld(begin(self.ladder, price))
+        memory.start_left = position(self.ladder, memory.held.state)
+        self._judge_stops(price)
+        if memory.ended_by or not memory.start_left:
+            return []
+        return [Wanted(START, 1 if memory.start_left > 0 else -1, abs(memory.start_left), "market")]
+
+    def laid(self) -> GridLadder:
+        """The lines of its plan, with the lots they were sized for."""
+        return ladder_of(self.spec.grid, self.spec.instrument, self.spec.costs, self.memory.sized)
+
+    def _judge_stops(self, price: int) -> None:
+        """A price at or beyond a stop ends the grid; what is held leaves by the stop order at the exchange where that rests."""
+        memory = self.memory
+        if memory.ended_by or memory.start_left:
+            return
+        lower, upper = bool(self.stop_lower) and price <= self.stop_lower, bool(self.stop_upper) and price >= self.stop_upper
+        if lower or upper:
+            self._end(STOP)
+            memory.exit_due = (lower and memory.lots < 0) or (upper and memory.lots > 0)
+
+    def _judge_goal(self, close: int) -> None:
+        memory = self.memory
+        if self.goal is None or memory.ended_by or memory.held is None or memory.start_left:
+            return
+        if memory.worth(close, self.spec.instrument.unit) >= self.goal:
+            self._end(TAKE_PROFIT)
+            memory.exit_due = True
+
+    def _end(self, reason: str) -> None:
+        self.memory.ended_by = self.memory.ended_by or reason
+        self.memory.start_left = 0
+
+    def _leaving(self) -> list[Wanted]:
+        """The exit of a grid that has ended, once; again when the exchange took it not or something filled after it."""
+        memory = self.memory
+        if not memory.ended_by or not memory.lots or not memory.exit_due or memory.exit_left:
+            return []
+        memory.exit_due, memory.exit_left = False, abs(memory.lots)
+        return [Wanted(EXIT, -1 if memory.lots > 0 else 1, abs(memory.lots), "market", reduce_only=True)]
+
+    def _filled(self, fill: Fill, role: str) -> None:
+        memory, one = self.memory, self.spec.instrument
+        lots, price = one.lots(fill.quantity) * (1 if fill.side == "buy" else -1), one.ticks(fill.price)
+        memory.point = one.ticks_nearest(fill.market)
+        memory.book(lots, price, scaled(fill.fee), one.unit)
+        if role == EXIT:
+            memory.exit_left = max(0, memory.exit_left - abs(lots))
+            memory.exit_due = bool(memory.ended_by)
+        elif role == STOP:
+            self._end(STOP)
+        elif memory.ended_by:
+            memory.exit_due = True  # it was on its way when the grid ended
+        elif role == START:
+            memory.start_left -= lots
+            self._judge_stops(memory.point)
+        else:
+            self._line_filled(role, lots)
+
+    def _line_filled(self, role: str, lots: int) -> None:
+        memory, line = self.memory, line_of(role, self.memory.edits)
+        if self.ladder is None or memory.held is None:
+            raise UnitError(f"a fill of {lots} lots came before the grid has started")
+        if line is None:  # an order of before the last edit, or none of the grid's
+            self.recover(memory.lots)
+            return
+        memory.held, crossed = fill_line(self.ladder, memory.held, line, lots)
+        for one in crossed:
+            memory.crossed(one, self.ladder, self.spec.instrument.unit)
+
+    def refused(self, role: str, reason: str) -> None:
+        """Not taken, or gone. A line is asked for again at the next close; UnitError where asking again cannot mend it."""
+        memory = self.memory
+        if role == EXIT:
+            memory.exit_left, memory.exit_due = 0, True
+        elif role == STOP:
+            memory.exit_due = memory.exit_due or bool(memory.ended_by)
+        elif role == START or reason in FINAL:
+            raise UnitError(f"the exchange refused {role or 'an order'} of the grid: {reason}")
+        else:
+            line = line_of(role, memory.edits)
+            if line is not None:
+                memory.aside.add(line)
+
+    # ---- what rests
+
+    def resting(self) -> dict[str, Wanted]:
+        """The stop first, then the lines, nearest first."""
+        return {one.role: one for one in [*self._stop(), *self._lines()]}
+
+    def _stop(self) -> list[Wanted]:
+        lots = self.memory.lots
+        trigger = self.stop_lower if lots > 0 else self.stop_upper
+        return [Wanted(STOP, -1 if lots > 0 else 1, abs(lots), "stop", trigger=trigger, reduce_only=True)] if lots and trigger else []
+
+    def _lines(self) -> list[Wanted]:
+        """None beyond a stop: there the grid has ended."""
+        memory = self.memory
+        if self.ladder is None or memory.held is None or memory.ended_by:
+            return []
+        return [Wanted(role_of(one.line, memory.edits), 1 if one.side == "buy" else -1, one.lots, "limit", price=one.price)
+                for one in open_orders(self.ladder, memory.held)
+                if one.line not in memory.aside and one.price > self.stop_lower and not 0 < self.stop_upper <= one.price]
+
+    # ---- recovery and edits
+
+    def recover(self, lots: int) -> None:
+        """The exchange holds this many signed lots: the state that belongs to it. UnitError, with numbers, where there is none."""
+        memory = self.memory
+        if memory.held is None or self.ladder is None or memory.ended_by:
+            if lots and not memory.ended_by:
+                raise UnitError(f"a position of {lots} lots is there before the grid has started")
+            memory.exit_due = bool(lots)
+        else:
+            memory.held = recovered(self.ladder, memory.held, lots + memory.start_left)
+        if lots != memory.lots:
+            memory.corrected(lots)
+
+    def edited(self, plan: GridPlan) -> GridMind:
+        """This grid with another range, other cells or stops (bots/grid_edit.py), as a mind of its own. UnitError for what it cannot be."""
+        from haechi.bots.grid_edit import edited
+
+        return edited(self, plan)
+
+    # ---- names of intents
+
+    def wish_key(self, wanted: Wanted) -> str:
+        """The start is sent once and never again; a line or an exit until it is done, each time under another name."""
+        if wanted.role == START:
+            return START
+        self.memory.number += 1
+        return f"{wanted.role}#{self.memory.number}"
+
+    # ---- to and from text
+
+    def snapshot(self) -> str:
+        return msgspec.json.encode(self.memory).decode()
+
+    @classmethod
+    def restored(cls, spec: GridSpec, snapshot: str) -> GridMind:
+        """The same mind again. A plan that was changed since is an edit of the one in the snapshot."""
+        memory = msgspec.json.decode(snapshot, type=GridMemory)
+        made = cls(msgspec.structs.replace(spec, grid=memory.plan))
+        made.memory = memory
+        made.read_plan()
+        if memory.held is not None:
+            made.ladder = made.laid()
+        return made if memory.plan == spec.grid else made.edited(spec.grid)
 
     def shown(self) -> Mapping[str, Any]:
-        one = self.spec.instrument
-        return {"position": str(one.quantity(self.position)), "equity": text(self.equity), "wallet": text(self.wallet),
-                "trades": self.fills, "bars": self.bars, "price": str(self.market)}
+        one, memory = self.spec.instrument, self.memory
+        return {"position": str(one.quantity(memory.lots)), "equity": text(self.equity), "wallet": text(memory.wallet),
+                "trades": memory.fills, "bars": memory.bars, "price": str(self.market)}

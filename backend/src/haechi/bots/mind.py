@@ -1,6 +1,7 @@
-"""What a bot thinks: events in, wishes out. No clock, no network, no database: a journal of the events replays it exactly.
+"""What a bot thinks: events in, wishes out. No clock, no network, no database, no history: a journal of the events replays it exactly,
+and a snapshot of a kilobyte is all of it.
 
-The strategy says when, the engine says what; both are those of the back-test.
+The strategy says when (bots/signals.py, one answer for all bots that run it), the engine says what; both are those of the back-test.
 """
 
 from __future__ import annotations
@@ -10,20 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from haechi.core.bars import Bars
+from haechi.bots.signals import Signal, said_of
 from haechi.core.instrument import Instrument
-from haechi.core.language import rules_of
 from haechi.core.layout import DAY_EQUITY, TRADES
-from haechi.core.live import LiveEngine, Wanted
+from haechi.core.live import LiveEngine, LiveState, Wanted
 from haechi.core.plan import Costs
-from haechi.core.signals import Signals
-from haechi.core.strategies import Coded, Written, find
-from haechi.core.units import scaled, text
+from haechi.core.units import UnitError, scaled, text
 from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
 
-COLUMNS = 5
+ONCE = "entry"  # what may be sent once for each bar that wished it; all else may be sent again and gets a number
 
 
 class Spec(msgspec.Struct, frozen=True, tag="strategy"):
@@ -37,67 +34,99 @@ class Spec(msgspec.Struct, frozen=True, tag="strategy"):
     timeframe_ms: int
 
 
-class History:
-    """The bars since the bot's first one. Recursive indicators start there, so none is ever dropped."""
+class MindState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds. bar_ts: open time of the last bar it closed; entry_ts: of the bar that wished the last entry."""
 
-    def __init__(self, symbol: str, timeframe_ms: int, tick: Decimal) -> None:
-        self.symbol, self.timeframe_ms, self.tick = symbol, timeframe_ms, tick
-        self.count = 0
-        self._rows = np.zeros((1024, COLUMNS), dtype=np.int64)
-        self._volume = np.zeros(1024)
-
-    def add(self, ts: int, o: int, h: int, low: int, c: int, volume: float) -> None:
-        if self.count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
-            self._volume = np.concatenate([self._volume, np.zeros_like(self._volume)])
-        self._rows[self.count], self._volume[self.count] = (ts, o, h, low, c), volume
-        self.count += 1
-
-    def bars(self) -> Bars:
-        ts, o, h, low, c = (self._rows[:self.count, k] for k in range(COLUMNS))
-        return Bars(self.symbol, self.timeframe_ms, self.tick, ts, o, h, low, c, self._volume[:self.count])
+    engine: LiveState
+    market: Decimal
+    bar_ts: int
+    entry_ts: int
+    number: int
 
 
 class Mind:
     """One bot's head. `heard` takes every event in order and returns the orders to send; `resting` is what should rest after it."""
 
     def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        self.strategy = find(spec.strategy)
-        self.engine = LiveEngine(spec.instrument, self.strategy.plan(spec.params, spec.overrides), spec.costs)
-        self.history = History(spec.instrument.symbol, spec.timeframe_ms, spec.instrument.tick)
+        said = said_of(spec)
+        self.spec, self.strategy = spec, said.strategy
+        self.engine = LiveEngine(spec.instrument, said.plan, spec.costs)
         self.market = Decimal(0)  # the last price heard
-        self._rules = rules_of(self.strategy.document, spec.params, spec.overrides) if isinstance(self.strategy, Written) else None
-        self._part: list[Bar] = []  # the shorter bars of the one under way
+        self.bar_ts = self.entry_ts = -1
+        self._number = 0
+
+    # ---- events
 
     def learn(self, bar: Bar) -> None:
-        """A bar from before the start: known to the indicators, not acted on."""
-        self._remember(bar)
+        """The last bar from before the start: where the market stood. Not acted on."""
         self.market = bar.close
 
-    def heard(self, event: Fill | Paid | Liquidated | Price | Bar, role: str = "") -> list[Wanted]:
+    def heard(self, event: Fill | Paid | Liquidated | Price | Bar, role: str = "", signal: Signal | None = None) -> list[Wanted]:
+        """signal: with a Bar that completes one of the bot's timeframe."""
         one = self.spec.instrument
         match event:
             case Fill():
                 self.engine.filled(role, 1 if event.side == "buy" else -1, one.lots(event.quantity), one.ticks(event.price),
-                                   scaled(event.fee), self._bar_of(event.time_ms), one.ticks(event.market))
+                                   scaled(event.fee), self._bar_of(event.time_ms), one.ticks_nearest(event.market))
             case Paid():
                 self.engine.funded(scaled(event.amount))
             case Liquidated():
-                self.engine.liquidated(self._bar_of(event.time_ms))
+                self.engine.liquidated(self._bar_of(event.time_ms), one.lots(event.quantity), one.ticks_nearest(event.price),
+                                       scaled(event.loss))
             case Price():
                 self.market = event.price
-                self.engine.at_price(one.ticks(event.price))
+                self.engine.at_price(one.ticks_nearest(event.price))
             case Bar():
                 self.market = event.close
-                return self._closed(event)
+                return [] if signal is None else self._closed(signal)
         return []
+
+    def missed(self, bar: Bar, signal: Signal | None) -> list[Wanted]:
+        """A bar that closed while nobody looked: its exits are still wished, its entry is not."""
+        wishes = self.heard(bar, signal=signal)
+        if any(wish.role == "entry" for wish in wishes):
+            self.engine.forget_entry()
+        return [wish for wish in wishes if wish.reduce_only]
+
+    def _closed(self, signal: Signal) -> list[Wanted]:
+        whole = signal.whole
+        self.bar_ts = whole.ts
+        wishes = self.engine.closed(whole.ts, self.spec.instrument.ticks(whole.close), signal.bits, signal.atr)
+        if any(wish.role == "entry" for wish in wishes):
+            self.entry_ts = whole.ts
+        return wishes
 
     def refused(self, role: str, reason: str) -> None:
         self.engine.refused(role, reason)
 
     def resting(self) -> dict[str, Wanted]:
         return self.engine.resting()
+
+    def wish_key(self, wanted: Wanted) -> str:
+        """The name of this intent, to be asked for once per order that is made: an entry's is its bar's, so that it is sent once and
+        never again; others count on, for an exit is sent until it is done. Take the snapshot after it."""
+        if wanted.role == ONCE:
+            return f"{wanted.role}@{self.entry_ts}"
+        self._number += 1
+        return f"{wanted.role}#{self._number}"
+
+    # ---- saved and restored
+
+    def snapshot(self) -> str:
+        state = MindState(engine=self.engine.saved(), market=self.market, bar_ts=self.bar_ts, entry_ts=self.entry_ts, number=self._number)
+        return msgspec.json.encode(state).decode()
+
+    @classmethod
+    def restored(cls, spec: Spec, snapshot: str) -> Mind:
+        """Bit for bit the mind that was saved. Raises UnitError for a text that is no snapshot of this engine."""
+        try:
+            state = msgspec.json.decode(snapshot, type=MindState)
+        except msgspec.DecodeError as error:
+            raise UnitError(f"the bot's saved state cannot be read: {error}") from None
+        mind = cls(spec)
+        mind.engine.restore(state.engine)
+        mind.market, mind.bar_ts, mind.entry_ts, mind._number = state.market, state.bar_ts, state.entry_ts, state.number
+        return mind
 
     # ---- what the gate and the runner ask
 
@@ -110,6 +139,12 @@ class Mind:
         return self.engine.plan.margin == "cross"
 
     @property
+    def protected(self) -> bool:
+        """Whether the plan ever asks for a stop."""
+        plan = self.engine.plan
+        return plan.stop_loss is not None or plan.trailing is not None or plan.break_even is not None
+
+    @property
     def watches_price(self) -> bool:
         return self.engine.watches_price
 
@@ -117,6 +152,16 @@ class Mind:
     def position(self) -> int:
         """Signed lots."""
         return self.engine.position
+
+    @property
+    def excess(self) -> int:
+        """Signed lots that fills left beyond the position; the desk closes them under the role `repair`."""
+        return self.engine.excess
+
+    @property
+    def against(self) -> str:
+        """Why the last bar's entry signal became no wish: in_position, entry_resting, cool_down, paused, below_minimum …"""
+        return self.engine.against
 
     @property
     def equity(self) -> int:
@@ -133,43 +178,6 @@ class Mind:
 
     def _bar_of(self, time_ms: int) -> int:
         return time_ms // self.spec.timeframe_ms * self.spec.timeframe_ms
-
-    def _closed(self, bar: Bar) -> list[Wanted]:
-        whole = self._joined(bar)
-        if whole is None:
-            return []
-        self._remember(whole)
-        bits, atr = self._signal()
-        return self.engine.closed(whole.ts, self.spec.instrument.ticks(whole.close), bits, atr)
-
-    def _joined(self, bar: Bar) -> Bar | None:
-        """The bar of the bot's timeframe that this one completes, or None."""
-        self._part.append(bar)
-        length = self.spec.timeframe_ms
-        if bar.timeframe_ms == length or bar.ts + bar.timeframe_ms >= self._bar_of(bar.ts) + length:
-            parts, self._part = self._part, []
-            return Bar(bar.symbol, length, self._bar_of(parts[0].ts), parts[0].open, max(one.high for one in parts),
-                       min(one.low for one in parts), parts[-1].close, sum(one.volume for one in parts))
-        return None
-
-    def _remember(self, bar: Bar) -> None:
-        o, h, low, c = (self.spec.instrument.ticks(price) for price in (bar.open, bar.high, bar.low, bar.close))
-        self.history.add(bar.ts, o, h, low, c, bar.volume)
-
-    def _signal(self) -> tuple[int, int]:
-        """The last bar's bits, and its ATR in ticks (0: undefined or not needed)."""
-        found = self._signals(self.history.bars())
-        if found.atr is None or not np.isfinite(found.atr[-1]):
-            return int(found.bits[-1]), 0
-        return int(found.bits[-1]), int(np.floor(found.atr[-1] / float(self.spec.instrument.tick) + 0.5))
-
-    def _signals(self, bars: Bars) -> Signals:
-        if self._rules is not None and isinstance(self.strategy, Written):
-            from haechi.core.language import Evaluator
-
-            return Evaluator(self.strategy.document, bars).signals_of(self._rules)
-        assert isinstance(self.strategy, Coded)
-        return self.strategy.over(bars).signals(self.spec.params)
 
     def shown(self) -> Mapping[str, Any]:
         """The state for people: money as text with eight decimals."""

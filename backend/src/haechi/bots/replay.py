@@ -1,4 +1,7 @@
-"""A journal again: the same events through a fresh mind must give the same wishes, line for line."""
+"""A journal again: the same events and signals through a fresh mind must give the same wishes, line for line.
+
+The signals stand in the journal beside their bars: what is verified is what the mind made of them.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ import msgspec
 
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
+from haechi.bots.signals import Signal
 from haechi.core.live import Wanted
+from haechi.core.units import UnitError
 from haechi.errors import BadInput
 from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
-from haechi.trading.journal import HEAD, lines
+from haechi.trading.journal import HEAD, RESTORED, lines
 
-EVENTS: dict[str, type[Any]] = {"bar": Bar, "fill": Fill, "paid": Paid, "liquidated": Liquidated, "price": Price, "learn": Bar}
+EVENTS: dict[str, type[Any]] = {"bar": Bar, "fill": Fill, "paid": Paid, "liquidated": Liquidated, "price": Price}
+
+MISSED = "missed"  # a bar that closed while the bot was down
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -34,25 +41,42 @@ def replay(path: Path) -> Replayed:
         raise BadInput(f"{path.name} does not begin with the head of a journal")
     try:
         spec = msgspec.convert(head["spec"], Spec | GridSpec)
-        return _Replay(Mind(spec) if isinstance(spec, Spec) else GridMind(spec)).through(rows)
-    except msgspec.ValidationError as error:
+        return _Replay(spec).through(rows)
+    except (msgspec.ValidationError, UnitError) as error:
         raise BadInput(f"{path.name}: the journal was written by another version ({error})") from None
 
 
+def bar_line(event: Bar, signal: Signal | None) -> dict[str, Any]:
+    """The fields of a line of kind `bar` or `missed`: the bar and, if one of the bot's was whole with it, its signal."""
+    if signal is None:
+        return {"event": event}
+    said: dict[str, Any] = {"event": event, "bits": signal.bits, "atr": signal.atr}
+    return said if signal.whole == event else {**said, "whole": signal.whole}
+
+
+def _signal_of(row: dict[str, Any], event: Bar) -> Signal | None:
+    if "bits" not in row:
+        return None
+    whole = msgspec.convert(row["whole"], Bar) if "whole" in row else event
+    return msgspec.convert({"bits": row["bits"], "atr": row["atr"], "whole": whole}, Signal)
+
+
 class _Replay:
-    def __init__(self, mind: Mind | GridMind) -> None:
-        self.mind = mind
+    def __init__(self, spec: Spec | GridSpec) -> None:
+        self.spec = spec
+        self.mind: Mind | GridMind = Mind(spec) if isinstance(spec, Spec) else GridMind(spec)
         self.events = self.wishes = 0
         self.due: list[Wanted] = []
         self.stopping = False
-        self.skip = False
 
     def through(self, rows: Iterator[dict[str, Any]]) -> Replayed:
         waiting: dict[str, Any] | None = None  # a fill is heard when it turned out not to be booked before
         for number, row in enumerate(rows, start=2):
-            if waiting is not None and row["k"] != "again":
+            if waiting is not None and row["k"] not in ("again", RESTORED):
                 self._hear(waiting)
             waiting = None
+            if row["k"] not in ("wish", RESTORED) and self.due and not self.stopping:
+                return Replayed(self.events, self.wishes, f"line {number}: the replay wished {self.due}, the journal nothing")
             if row["k"] == "fill":
                 waiting = row
                 continue
@@ -65,13 +89,23 @@ class _Replay:
 
     def _hear(self, row: dict[str, Any]) -> None:
         self.events += 1
-        event = msgspec.convert(row["event"], EVENTS[row["k"]])
-        self.due = self.mind.heard(event, row.get("role", ""))
+        event = msgspec.convert(row["event"], Bar if row["k"] == MISSED else EVENTS[row["k"]])
+        if isinstance(self.mind, GridMind) or not isinstance(event, Bar):
+            self.due = self.mind.heard(event, row.get("role", ""))
+        elif row["k"] == MISSED:
+            self.due = self.mind.missed(event, _signal_of(row, event))
+        else:
+            self.due = self.mind.heard(event, signal=_signal_of(row, event))
+
+    def _restored(self, state: str) -> None:
+        """The process began anew here, from what it had saved; what came after that and was not, is lost to it too."""
+        self.mind = Mind.restored(self.spec, state) if isinstance(self.spec, Spec) else GridMind.restored(self.spec, state)
+        self.due, self.stopping = [], False
 
     def _line(self, row: dict[str, Any]) -> str:
         match row["k"]:
-            case "learn":
-                self.mind.learn(msgspec.convert(row["event"], Bar))
+            case kind if kind == RESTORED:
+                self._restored(row["state"])
             case "refused":
                 self.mind.refused(row["role"], row["reason"])
             case "stop":
@@ -82,7 +116,7 @@ class _Replay:
                 return self._compare_rest(msgspec.convert(row["orders"], list[Wanted]))
             case "again":
                 pass
-            case kind if kind in EVENTS:
+            case kind if kind in EVENTS or kind == MISSED:
                 self._hear(row)
             case kind:
                 raise BadInput(f"a journal has no line of kind {kind!r}")

@@ -1,74 +1,139 @@
-"""A bot at work: its inbox, its journal, its mind, its desk. Acts on one event after the other, in the order they came."""
+"""A bot at work: its inbox, its journal, its mind, its part of a desk. Acts on one event after the other, in the order they came.
+
+Entries are wishes, sent once. What should rest, and an exit that was wished, are a state: they are sent until they are there.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import msgspec
 import structlog
+from sqlalchemy import insert, update
 
 from haechi.bots.grid_mind import GridMind
 from haechi.bots.mind import Mind
+from haechi.bots.models import BotState
+from haechi.bots.signals import Signal, SignalHub, SignalKey
+from haechi.bots.why import Whys
 from haechi.core.live import Wanted
-from haechi.core.risk import View
+from haechi.core.risk import Refused
 from haechi.core.units import unscaled
-from haechi.exchanges.port import Bar, Event, Exchange, Fill, Gone, Liquidated, Paid, Price
+from haechi.exchanges.errors import Refused as ExchangeRefused
+from haechi.exchanges.errors import Unreachable
+from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Paid, Price, Rejected
 from haechi.platform.clock import Clock
+from haechi.platform.db import Session
 from haechi.trading.desk import Desk
+from haechi.trading.desk_door import Answer, Sent
 from haechi.trading.journal import Journal
-
-
-class Stop(msgspec.Struct, frozen=True):
-    """The user's wish to end: close what is held, then stop."""
-
+from haechi.trading.owner import Owner
+from haechi.trading.scribe import Unwritten
+from haechi.trading.working import Ticket
 
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
+HISTORY_BARS = 5000
+SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
+EXIT = "exit"
+# Refusals that pass by themselves: what should rest is tried again, the plan does not hear of them.
+PASSING = frozenset({
+    "doubt", "killed", "stale_data", "clock_skew", "orders_second", "orders_minute", "orders_minute_user", "rate", "maintenance", "unreachable",
+    "busy", "clock", "closed", "deleveraging", "journal", "lease", "mode", "key", "no_position", "never_arrived", "not_sent"})
 
 log = structlog.get_logger(__name__)
 Say = Callable[..., Awaitable[None]]
 
 
-class Runner:
-    """Listener (exchanges/port.py) of one bot. `say` writes its log; `ended` is set when it has stopped, `fault` says why if it fell."""
+class Stop(msgspec.Struct, frozen=True):
+    """The user's wish to end; flatten: close what is held first."""
 
-    def __init__(self, mind: Mind | GridMind, journal: Journal, exchange: Exchange, clock: Clock, say: Say) -> None:
-        self.mind, self.journal, self.exchange, self.clock, self.say = mind, journal, exchange, clock, say
-        self.desk: Desk | None = None
-        self.inbox: asyncio.Queue[Event | Stop] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
+    flatten: bool = True
+
+
+class Poke(msgspec.Struct, frozen=True):
+    """Look again at what should rest."""
+
+
+class Saved(msgspec.Struct):
+    """Body of a BotState. heard: how many of its bookings the mind knows; exiting: an exit is wanted until nothing is held."""
+
+    heard: int
+    mind: str
+    exiting: bool = False
+
+
+Heard = Event | Stop | Poke
+
+
+class Runner:
+    """Face (trading/desk.py) of one bot. `say` writes its log; `ended` is set when it has stopped, `fault` says why if it fell."""
+
+    def __init__(self, owner: Owner, mind: Mind | GridMind, journal: Journal, desk: Desk, clock: Clock, say: Say, *,
+                 hub: SignalHub | None = None, key: SignalKey | None = None, heard: int = 0) -> None:
+        self.owner, self.mind, self.journal, self.desk, self.clock, self.say = owner, mind, journal, desk, clock, say
+        self.hub, self.key, self.booked = hub, key, heard
+        self.symbol = mind.spec.instrument.symbol
+        self.whys = Whys()
+        self.inbox: asyncio.Queue[tuple[Heard, str, asyncio.Future[None]]] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
         self.ended = asyncio.Event()
-        self.stopping = False
-        self.halted = ""
+        self.stopping: Stop | None = None
+        self.exiting = False
         self.fault: BaseException | None = None
         self.finished: Callable[[], Awaitable[None]] | None = None
-        self.heard_ms = clock.now_ms()
         self._task: asyncio.Task[None] | None = None
         self._rested: dict[str, Wanted] = {}
+        self._unsaved_bars = 0
+        self._told: set[tuple[str, str]] = set()  # refusals of what rests that the log has
 
-    def start(self, desk: Desk) -> None:
-        self.desk = desk
-        self._task = asyncio.create_task(self._work())
+    # ---- the desk's side
 
-    async def hear(self, event: Event | Stop) -> None:
+    @property
+    def watches_price(self) -> bool:
+        return self.mind.watches_price
+
+    @property
+    def protected(self) -> bool:
+        return bool(self.mind.protected)
+
+    @property
+    def allocated(self) -> Any:
+        return unscaled(self.mind.equity)
+
+    async def take(self, event: Heard, role: str = "") -> None:
         """Returns when the event has been acted on: a simulated market waits for its bots."""
-        if self.ended.is_set():
+        if self.ended.is_set() or self._task is None:
             return
-        await self.inbox.put(event)
-        await self.inbox.join()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self.inbox.put((event, role, done))
+        if asyncio.current_task() is not self._task:  # what it causes itself is acted on afterwards
+            await done
+
+    async def poke(self) -> None:
+        if self.inbox.empty():
+            await self.take(Poke())
+
+    # ---- life
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._work())
+        self.desk.attach(self)
 
     async def _work(self) -> None:
         try:
             while not self.ended.is_set():
-                event = await self.inbox.get()
+                event, role, done = await self.inbox.get()
                 try:
-                    await self._act(event)
+                    await self._act(event, role)
                 finally:
-                    self.inbox.task_done()
+                    if not done.done():
+                        done.set_result(None)
         except asyncio.CancelledError:
             raise
         except Exception as fault:
             self.fault = fault
-            log.exception("bot_failed", bot_id=self.the_desk.owner.bot_id)
+            log.exception("bot_failed", bot_id=self.owner.bot_id)
         finally:
             self._end()
         if self.finished is not None:
@@ -76,98 +141,14 @@ class Runner:
 
     def _end(self) -> None:
         self.ended.set()
-        self.exchange.unlisten(self)
+        self.desk.detach(self.owner.bot_id)
+        if self.hub is not None and self.key is not None:
+            self.hub.close(self.key)
+            self.hub = None
         while not self.inbox.empty():
-            self.inbox.get_nowait()
-            self.inbox.task_done()
-        self.journal.close()
-
-    @property
-    def the_desk(self) -> Desk:
-        if self.desk is None:
-            raise RuntimeError("a runner works only after start(desk)")
-        return self.desk
-
-    async def _act(self, event: Event | Stop) -> None:
-        """Journal first, then mind, then desk."""
-        self.heard_ms = self.clock.now_ms()
-        wishes = await self._thought(event)
-        desk = self.the_desk
-        if wishes and not self.stopping:
-            self.journal.write("wish", orders=wishes)
-            await desk.clear({wish.role for wish in wishes})
-            for wish in wishes:
-                await desk.submit(wish, self.mind.market)
-        await self._converge()
-        if self.stopping:
-            await self._leave()
-
-    async def _thought(self, event: Event | Stop) -> list[Wanted]:
-        desk, mind = self.the_desk, self.mind
-        match event:
-            case Fill():
-                role = desk.roles.get(event.client_id, "")
-                self.journal.write("fill", role=role, event=event)
-                self.journal.sync()
-                if not await desk.booked(event):
-                    self.journal.write("again", exchange_id=event.trade_id)
-                    return []
-                await self.say("fill", role=role, side=event.side, quantity=str(event.quantity), price=str(event.price), fee=str(event.fee))
-                return mind.heard(event, role)
-            case Gone():
-                role = desk.roles.get(event.client_id, "")
-                await desk.gone(event)
-                await self.refused(role, event.reason)
-            case Paid() | Liquidated():
-                self.journal.write("paid" if isinstance(event, Paid) else "liquidated", event=event)
-                if await desk.booked(event):
-                    await self.say("funding" if isinstance(event, Paid) else "liquidation", symbol=event.symbol)
-                    return mind.heard(event)
-            case Stop():
-                self.journal.write("stop")
-                self.stopping = True
-            case Price():
-                self.journal.write("price", event=event)
-                return mind.heard(event)
-            case Bar():
-                self.journal.write("bar", event=event)
-                return mind.heard(event)
-        return []
-
-    async def refused(self, role: str, reason: str) -> None:
-        """By the exchange or by the gate."""
-        self.journal.write("refused", role=role, reason=reason)
-        self.mind.refused(role, reason)
-        await self.say("refused", role=role, reason=reason)
-
-    async def _converge(self) -> None:
-        wanted = self.mind.resting()
-        if self.stopping:
-            wanted = {role: one for role, one in wanted.items() if one.reduce_only}
-        if wanted != self._rested:
-            self.journal.write("rest", orders=list(wanted.values()))
-            self._rested = wanted
-        desk = self.the_desk
-        if wanted or desk.resting:
-            await desk.converge(wanted, self.mind.market)
-
-    # ---- stopping
-
-    async def stop(self) -> None:
-        """Take entries away, close what is held at the next price, then end. Ends at once when nothing is held."""
-        await self.hear(Stop())
-
-    async def _leave(self) -> None:
-        held = self.mind.position
-        desk = self.the_desk
-        if held == 0:
-            for client_id in list(desk.resting):
-                await desk.cancel(client_id)
-            self.ended.set()
-        elif "exit" not in {there.role for there in desk.resting.values()}:
-            wish = Wanted("exit", -1 if held > 0 else 1, abs(held), "market", reduce_only=True)
-            self.journal.write("wish", orders=[wish])
-            await desk.submit(wish, self.mind.market)
+            _, _, done = self.inbox.get_nowait()
+            if not done.done():
+                done.set_result(None)
 
     async def close(self) -> None:
         """At the end of the process: nothing more is heard, nothing is sent."""
@@ -177,10 +158,198 @@ class Runner:
         if not self.ended.is_set():
             self._end()
 
-    # ---- what the gate sees
+    # ---- one event
 
-    def view(self, orders_minute: int) -> View:
-        held = self.mind.spec.instrument.quantity(abs(self.mind.position))
-        return View(equity=unscaled(self.mind.equity), position_notional=held * self.mind.market, positions=int(held > 0),
-                    age_ms=self.clock.now_ms() - self.heard_ms, orders_minute=orders_minute,
-                    loss_today=unscaled(self.mind.loss_today), halted=self.halted)
+    async def _act(self, event: Heard, role: str) -> None:
+        """Mind first, then one transaction with its state and the intents, then out."""
+        wishes = await self._thought(event, role)
+        if wishes and (self.stopping is None or not self.stopping.flatten):
+            wishes = wishes if self.stopping is None else [wish for wish in wishes if wish.reduce_only]
+            await self._wish(wishes)
+        if self.mind.position == 0:
+            self.exiting = False
+        await self._converge()
+        if self.stopping is not None:
+            await self._leave(self.stopping)
+
+    async def _thought(self, event: Heard, role: str) -> list[Wanted]:
+        mind = self.mind
+        match event:
+            case Fill():
+                self.journal.write("fill", role=role, event=event)
+                self.booked += 1
+                await self.say("fill", role=role, side=event.side, quantity=str(event.quantity), price=str(event.price), fee=str(event.fee))
+                wishes = mind.heard(event, role)
+                self._save_later()
+                return wishes
+            case Gone():
+                await self.refused(role, event.reason)
+            case Paid() | Liquidated():
+                paid = isinstance(event, Paid)
+                self.journal.write("paid" if paid else "liquidated", event=event)
+                self.booked += 1
+                await self.say("funding" if paid else "liquidation", symbol=event.symbol)
+                wishes = mind.heard(event)
+                self._save_later()
+                return wishes
+            case Stop():
+                self.journal.write("stop")
+                self.stopping = event
+            case Price():
+                self.journal.write("price", event=event)
+                return mind.heard(event)
+            case Bar():
+                return await self._bar(event)
+        return []
+
+    async def _bar(self, bar: Bar) -> list[Wanted]:
+        signal = await self._signal(bar)
+        if isinstance(self.mind, Mind):
+            self.journal.write("bar", event=bar, signal=signal)
+            wishes = self.mind.heard(bar, signal=signal)
+            if signal is not None:
+                self.whys.bar(signal, wishes, self.mind.position, self.mind.against)
+        else:
+            self.journal.write("bar", event=bar)
+            wishes = self.mind.heard(bar)
+        self._unsaved_bars += 1
+        if self._unsaved_bars >= SAVED_EVERY_BARS:
+            self._save_later()
+        return wishes
+
+    async def _signal(self, bar: Bar) -> Signal | None:
+        """What the strategy says at this bar's close. With bars missing, nothing, until the exchange has told them."""
+        if self.hub is None or self.key is None:
+            return None
+        found = self.hub.signal(self.key, bar)
+        if self.hub.stale(self.key):
+            try:
+                self.hub.refill(self.key, await self.desk.exchange.bars(self.symbol, HISTORY_BARS))
+            except (Unreachable, ExchangeRefused) as error:
+                log.warning("bars_missing", bot_id=self.owner.bot_id, why=error.message)
+                return None
+            found = self.hub.signal(self.key, bar)
+        return found
+
+    # ---- wishes
+
+    async def _wish(self, wishes: list[Wanted]) -> None:
+        """Each once. An entry whose bars are over makes room for the next; an exit goes on until it is done."""
+        self.journal.write("wish", orders=wishes)
+        roles = {wish.role for wish in wishes}
+        for one in [one for one in self.desk.orders.of(self.owner.bot_id) if one.role in roles and one.order.kind != "market"]:
+            await self.desk.door.cancel(one)
+        exits = [wish for wish in wishes if wish.role == EXIT]
+        self.exiting = self.exiting or bool(exits)
+        tickets = [self._ticket(wish, intent=self._intent(wish)) for wish in wishes]
+        for wish, answer in zip(wishes, await self.desk.send(self.owner, tickets, also=self._saving()), strict=True):
+            await self._answered(wish.role, answer, once=wish.role != EXIT)
+
+    def _intent(self, wish: Wanted) -> str | None:
+        key = getattr(self.mind, "wish_key", None)
+        return f"{self.owner.bot_id}:{key(wish)}"[:80] if key is not None else None
+
+    def _ticket(self, wish: Wanted, intent: str | None = None) -> Ticket:
+        one = self.mind.spec.instrument
+        return Ticket(wish.role, one.symbol, "buy" if wish.side > 0 else "sell", one.quantity(wish.lots), wish.kind,
+                      one.price(wish.price) if wish.price else None, one.price(wish.trigger) if wish.trigger else None, wish.reduce_only,
+                      self.mind.leverage, intent)
+
+    async def _answered(self, role: str, answer: Answer, *, once: bool) -> None:
+        """once: a wish that is not repeated, so that every refusal is its end."""
+        rule, asked, allowed = "", "", ""
+        if isinstance(answer, Refused):
+            rule, asked, allowed = answer.rule, answer.asked, answer.allowed
+        elif isinstance(answer, Sent) and isinstance(answer.outcome, Rejected):
+            rule, asked = answer.outcome.reason, answer.outcome.code
+        elif isinstance(answer, Sent) and isinstance(answer.outcome, Accepted):
+            self._told = {pair for pair in self._told if pair[0] != role}
+        if not rule:
+            return
+        self.whys.refused(role, rule, asked, allowed)
+        if once or rule not in PASSING:
+            await self.refused(role, rule)
+        elif (role, rule) not in self._told:
+            self._told.add((role, rule))
+            await self.say("refused", role=role, reason=rule)
+
+    async def refused(self, role: str, reason: str) -> None:
+        """By the exchange or by the gate, or it is gone without having filled."""
+        if role and (role == "entry" or reason not in PASSING) and role != EXIT:
+            self.journal.write("refused", role=role, reason=reason)
+            self.mind.refused(role, reason)
+        await self.say("refused", role=role, reason=reason)
+
+    # ---- what should rest
+
+    def _wanted(self) -> dict[str, Wanted]:
+        wanted = self.mind.resting()
+        if self.stopping is not None:
+            wanted = {role: one for role, one in wanted.items() if one.reduce_only}
+        return wanted
+
+    async def _converge(self) -> None:
+        wanted = self._wanted()
+        if wanted != self._rested:
+            self.journal.write("rest", orders=list(wanted.values()))
+            self._rested = wanted
+        tickets = {role: self._ticket(one) for role, one in wanted.items() if role != "entry" or self._entry_there()}
+        held = self.mind.position
+        if self.exiting and held:
+            tickets[EXIT] = self._ticket(Wanted(EXIT, -1 if held > 0 else 1, abs(held), "market", reduce_only=True))
+        if not tickets and not self.desk.orders.of(self.owner.bot_id):
+            return
+        self.desk.settle_roles(self.owner, tickets)
+        for ticket, answer in await self.desk.converge(self.owner, tickets, also=self._saving):
+            await self._answered(ticket.role, answer, once=False)
+
+    def _entry_there(self) -> bool:
+        """An entry rests or is on its way; one that is not is never sent a second time."""
+        return any(one.role == "entry" for one in self.desk.orders.of(self.owner.bot_id))
+
+    # ---- its state
+
+    def _saved(self) -> str:
+        self._unsaved_bars = 0
+        return msgspec.json.encode(Saved(self.booked, self.mind.snapshot(), self.exiting)).decode()
+
+    def _saving(self) -> Callable[[Session], Awaitable[None]]:
+        body, now, owner = self._saved(), self.clock.now_ms(), self.owner
+
+        async def work(session: Session) -> None:
+            values: Mapping[str, Any] = {"body": body, "updated_ms": now}
+            done = await session.execute(update(BotState).where(BotState.user_id == owner.user_id, BotState.bot_id == owner.bot_id)
+                                         .values(**values))
+            if not done.rowcount:  # type: ignore[attr-defined]
+                await session.execute(insert(BotState), [{"bot_id": owner.bot_id, "user_id": owner.user_id, **values}])
+
+        return work
+
+    def _save_later(self) -> None:
+        try:
+            self.desk.scribe.later(self._saving())
+        except Unwritten:
+            log.exception("state_unwritten", bot_id=self.owner.bot_id)
+
+    # ---- stopping
+
+    async def stop(self, *, flatten: bool = True) -> None:
+        """Take entries away; with flatten close what is held, then end. Without, its protection stays at the exchange."""
+        await self.take(Stop(flatten))
+
+    async def _leave(self, stop: Stop) -> None:
+        desk = self.desk
+        if stop.flatten and self.mind.position:
+            if not self.exiting:
+                self.exiting = True
+                held = self.mind.position
+                self.journal.write("wish", orders=[Wanted(EXIT, -1 if held > 0 else 1, abs(held), "market", reduce_only=True)])
+                await self._converge()
+            return
+        for one in desk.orders.of(self.owner.bot_id):
+            if stop.flatten or not one.order.reduce_only:
+                await desk.door.cancel(one)
+        adding = [one for one in desk.orders.of(self.owner.bot_id) if stop.flatten or not one.order.reduce_only]
+        if not adding:
+            self._save_later()
+            self.ended.set()

@@ -3,76 +3,125 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from sqlalchemy import delete, insert
 
 from haechi.bots import store
-from haechi.bots.models import FAILED, RUNNING, STOPPED, STOPPING, Bot, BotLine
+from haechi.bots.models import FAILED, FORM, RUNNING, STOPPED, STOPPING, Bot, BotLine, BotState
+from haechi.bots.news import Due
 from haechi.bots.schemas import StartBody
-from haechi.core.risk import Limits
+from haechi.bots.supervisor import Supervisor, supervising
 from haechi.errors import Conflict
 from haechi.identity.service import Identity
 from haechi.markets.feed import Market
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
 from haechi.platform.house import House
-from haechi.trading.kill_switch import refuse_while_killed
+from haechi.trading.desks import Desks
+from haechi.trading.kill_switch import Kills
+from haechi.trading.scribe import Unwritten
 
 if TYPE_CHECKING:
     from haechi.bots.runner import Runner
-
-RESTARTED = "The server restarted and the paper market began anew."
+    from haechi.bots.signals import SignalHub
 
 log = structlog.get_logger(__name__)
 
 
 class Bots:
-    """The part of the house that runs bots."""
+    """The part of the house that runs bots. `supervisor` makes what runs equal what is desired; without one, only `start` starts."""
 
     name = "bots"
 
-    def __init__(self, database: Database, clock: Clock, market: Market, folder: Path, *, limits: Limits | None = None) -> None:
-        self.database, self.clock, self.market, self.folder = database, clock, market, folder
-        self.limits = limits or Limits()
+    def __init__(self, database: Database, clock: Clock, market: Market, desks: Desks, folder: Path, *, kills: Kills | None = None,
+                 in_thread: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread) -> None:
+        self.database, self.clock, self.market, self.desks, self.folder, self.kills = database, clock, market, desks, folder, kills
         self.runners: dict[str, Runner] = {}
+        self.supervisor: Supervisor | None = None
+        self._in_thread = in_thread
+        self._hub: SignalHub | None = None
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def hub(self) -> SignalHub:
+        """What strategies say, for all bots of the process."""
+        if self._hub is None:
+            from haechi.bots.signals import SignalHub  # the engine loads with the first bot
+
+            self._hub = SignalHub()
+        return self._hub
 
     def condition(self) -> dict[str, Any]:
         return {"state": "up", "running": sum(not runner.ended.is_set() for runner in self.runners.values())}
 
-    # ---- start
+    def refuse_while_killed(self, user_id: str, bot_id: str = "") -> None:
+        """Raises Conflict, code `killed`."""
+        if self.kills is not None:
+            self.kills.refuse_while_killed(user_id, bot_id)
+
+    # ---- what the supervisor calls
+
+    async def launch(self, bot: Bot) -> None:
+        """At work when this returns; one that is, is left alone. Raises what stands in the way."""
+        from haechi.bots import starting
+
+        async with self._locks[bot.id]:
+            there = self.runners.get(bot.id)
+            if there is not None and not there.ended.is_set():
+                return
+            await self._in_thread(starting.warm)
+            self.runners[bot.id] = await starting.begun(bot, self)
+
+    async def halt(self, bot_id: str, *, flatten: bool) -> None:
+        """Ask it to stop; its `ended` is set when it has."""
+        runner = self.runners.get(bot_id)
+        if runner is not None:
+            await runner.stop(flatten=flatten)
+
+    # ---- the one-bot form
 
     async def start(self, user_id: str, body: StartBody) -> Bot:
         """Raises BadInput for a strategy, symbol or figure that cannot be used, Conflict while a bot runs."""
-        from haechi.bots import starting  # the engine loads with the first bot
+        from haechi.bots import starting
 
-        await asyncio.to_thread(starting.warm)
+        await self._in_thread(starting.warm)
         wish = starting.Wish.of(body, self.market.tape)
         async with self.database.writing() as session:
-            await refuse_while_killed(session)
+            self.refuse_while_killed(user_id)
             if await store.running_of(session, user_id) is not None:
                 raise Conflict("A bot is running already; stop it first.")
             bot = await starting.saved(session, user_id, wish, self.clock)
-        runner = await starting.begun(bot, wish, self)
-        self.runners[bot.id] = runner
-        await self._stop_if_killed_meanwhile(bot)
-        await self._observe(bot, RUNNING)
-        await self.say(bot.user_id, bot.id, "started", strategy=bot.strategy, symbol=bot.symbol, timeframe=bot.timeframe)
+        await self.begin(bot)
         return bot
+
+    async def begin(self, bot: Bot) -> None:
+        """A bot whose rows are saved. One that cannot start has failed, and its reason is in its row."""
+        try:
+            await self.launch(bot)
+        except Exception as fault:
+            why = getattr(fault, "message", type(fault).__name__)
+            await self._observe(bot.id, FAILED, desired=STOPPED, reason=f"It could not start: {why}"[:200], ended_at=self.clock.now())
+            raise
+        if self.supervisor is not None:
+            self.supervisor.up[bot.id] = Due(bot.id, bot.user_id, bot.account_id, RUNNING)
+        await self._stop_if_killed_meanwhile(bot)
+        await self._observe(bot.id, RUNNING)
+        bot.observed = RUNNING
+        await self.say(bot.user_id, bot.id, "started", strategy=bot.strategy, symbol=bot.symbol, timeframe=bot.timeframe)
 
     async def _stop_if_killed_meanwhile(self, bot: Bot) -> None:
         """The switch was turned on after we looked and before it could see this runner. Raises Conflict."""
         try:
-            async with self.database.reading() as session:
-                await refuse_while_killed(session)
+            self.refuse_while_killed(bot.user_id, bot.id)
         except Conflict:
             await self._stop_if_running(bot.id)
             raise
-
-    # ---- stop
 
     async def stop(self, user_id: str) -> Bot:
         """Close what is held at the next price, then stop. Raises NotFound, and Conflict when nothing runs."""
@@ -82,10 +131,12 @@ class Bots:
 
     async def stop_one(self, bot: Bot) -> Bot:
         """This one, whoever asks. Raises Conflict when it does not run."""
-        runner = self.runner_of(bot)
-        await self._observe(bot, STOPPING, desired=STOPPED)
+        self.runner_of(bot)
+        await self._observe(bot.id, STOPPING, desired=STOPPED, flatten=True)
         await self.say(bot.user_id, bot.id, "stopping")
-        await runner.stop()
+        if self.supervisor is not None:
+            self.supervisor.told[bot.id] = True
+        await self.halt(bot.id, flatten=True)
         async with self.database.reading() as session:
             return await session.get_one(Bot, bot.id)
 
@@ -99,8 +150,6 @@ class Bots:
     async def stop_all(self) -> tuple[int, int]:
         """Every bot of everybody, side by side -> how many were told to stop, how many could not be. One that fails holds up no other."""
         running = [bot_id for bot_id, runner in self.runners.items() if not runner.ended.is_set()]
-        for bot_id in running:
-            self.runners[bot_id].halted = "platform"  # at once: the gate refuses new risk while the stops are on their way
         told = await asyncio.gather(*(self._stop_if_running(bot_id) for bot_id in running), return_exceptions=True)
         failed = [(bot_id, fault) for bot_id, fault in zip(running, told, strict=True) if isinstance(fault, Exception)]
         for bot_id, fault in failed:
@@ -113,34 +162,53 @@ class Bots:
         with suppress(Conflict):  # it ended by itself meanwhile
             await self.stop_one(bot)
 
-    async def ended(self, user_id: str, bot_id: str, account_id: str, runner: Runner) -> None:
-        """A runner came to its end, by wish or by fault."""
-        failed = runner.fault is not None
-        self.runners.pop(bot_id, None)
-        if not failed:
-            self.market.venue.close_account(account_id)
-        async with self.database.writing() as session:
-            bot = await session.get_one(Bot, bot_id)
-            bot.observed, bot.ended_at = (FAILED if failed else STOPPED), self.clock.now()
-            bot.reason = "The bot met a fault; its orders stay at the venue." if failed else ""
-        await self.say(user_id, bot_id, "failed" if failed else "stopped")
+    # ---- its end
 
-    async def _observe(self, bot: Bot, observed: str, **values: str) -> None:
+    async def ended(self, bot: Bot, runner: Runner) -> None:
+        """A runner came to its end, by wish or by fault. A fault is the supervisor's to judge, where there is one."""
+        if self.runners.get(bot.id) is runner:
+            self.runners.pop(bot.id)
+        if runner.fault is not None and self.supervisor is not None:
+            self.supervisor.fell(bot.id, runner.fault)
+            await self.say(bot.user_id, bot.id, "failed")
+            return
+        failed = runner.fault is not None
+        if not failed and runner.mind.position == 0:
+            await self._forget(bot)
+        await self._observe(bot.id, FAILED if failed else STOPPED, ended_at=self.clock.now(),
+                            reason="The bot met a fault; its orders stay at the venue." if failed else "")
+        await self.say(bot.user_id, bot.id, "failed" if failed else "stopped")
+        if self.supervisor is not None:
+            self.supervisor.wake()
+
+    async def _forget(self, bot: Bot) -> None:
+        """It holds nothing: the next start begins anew. The one-bot form's account has had its day."""
+        async def work(session: Session) -> None:
+            await session.execute(delete(BotState).where(BotState.user_id == bot.user_id, BotState.bot_id == bot.id))
+
+        with suppress(Unwritten):
+            await self.desks.scribe.write(work)
+        if bot.origin == FORM:
+            await self.desks.close_desk(bot.account_id)
+
+    async def _observe(self, bot_id: str, observed: str, **values: Any) -> None:
         async with self.database.writing() as session:
-            row = await session.get_one(Bot, bot.id)
-            if row.observed != STOPPED:
+            row = await session.get_one(Bot, bot_id)
+            if row.observed not in (STOPPED, FAILED) or observed in (STOPPED, FAILED):
                 row.observed = observed
             for name, value in values.items():
                 setattr(row, name, value)
-        bot.observed = observed
 
     async def leave(self, session: Session, user_id: str) -> Callable[[], Awaitable[None]]:
         """Before a person is deleted; the journals go afterwards. Raises Conflict while a bot of theirs runs."""
         if await store.running_of(session, user_id) is not None:
             raise Conflict("A bot of yours runs: stop it first, and wait until its position is closed.", code="bots_running")
-        journals = [self.folder / f"{bot_id}.jsonl" for bot_id in await store.ids_of(session, user_id)]
+        journals = [path for bot_id in await store.ids_of(session, user_id) for path in self.folder.glob(f"{bot_id}.*")]
+        desks = [desk.account_id for desk in self.desks.open.values() if desk.user_id == user_id]
 
         async def clear_away() -> None:
+            for account_id in desks:
+                await self.desks.close_desk(account_id)
             for path in journals:
                 path.unlink(missing_ok=True)
 
@@ -149,8 +217,14 @@ class Bots:
     # ---- what it says
 
     async def say(self, user_id: str, bot_id: str, code: str, **facts: str) -> None:
-        async with self.database.writing() as session:
-            session.add(BotLine(user_id=user_id, bot_id=bot_id, time_ms=self.clock.now_ms(), code=code, facts=facts))
+        """A line of its log, when it can be written: nothing waits for it."""
+        row = {"user_id": user_id, "bot_id": bot_id, "time_ms": self.clock.now_ms(), "code": code, "facts": facts}
+
+        async def work(session: Session) -> None:
+            await session.execute(insert(BotLine), [row])
+
+        with suppress(Unwritten):
+            self.desks.scribe.later(work)
 
     def shown(self, bot_id: str) -> dict[str, Any]:
         """What the mind of a running bot knows; nothing of one that has ended."""
@@ -158,17 +232,20 @@ class Bots:
         return {} if runner is None else dict(runner.mind.shown())
 
     async def close(self) -> None:
+        """The process ends: nothing is sent any more, what rests stays, and every bot goes on with the next start."""
         for runner in list(self.runners.values()):
             await runner.close()
+        self.runners.clear()
 
 
 @asynccontextmanager
 async def open_bots(house: House) -> AsyncIterator[Bots]:
-    bots = Bots(house.database, house.clock, house.part(Market), house.settings.haechi_var.resolve() / "journals")
+    desks, kills = house.part(Desks), house.part(Kills)
+    bots = Bots(house.database, house.clock, house.part(Market), desks, house.settings.haechi_var.resolve() / "journals", kills=kills)
     house.part(Identity).accounts.leaving.append(bots.leave)
-    async with house.database.writing() as session:
-        await store.end_all(session, RESTARTED, ended_at=house.clock.now())
-    try:
-        yield bots
-    finally:
-        await bots.close()
+    bots.supervisor = Supervisor(house.database, house.clock, bots, leads=lambda: desks.lease.held, ring=desks.alarms.ring)
+    async with supervising(bots.supervisor):
+        try:
+            yield bots
+        finally:
+            await bots.close()

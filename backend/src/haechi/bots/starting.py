@@ -1,18 +1,20 @@
-"""What starting a bot takes: its wish made into a mind, its rows saved, its runner put on the market. Loads the engine."""
+"""What starting a bot takes: its wish made into a mind, its rows saved, its runner put on its account's desk. Loads the engine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from sqlalchemy import func, select, update
 
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
-from haechi.bots.models import RUNNING, STARTING, Bot
-from haechi.bots.runner import Runner
+from haechi.bots.models import FORM, RUNNING, STARTING, Bot, BotState
+from haechi.bots.runner import EXIT, HISTORY_BARS, Runner, Saved
 from haechi.bots.schemas import StartBody
 from haechi.core.instrument import Instrument
 from haechi.core.language import LanguageError
@@ -20,23 +22,32 @@ from haechi.core.live import LiveEngine
 from haechi.core.plan import Costs, Plan
 from haechi.core.strategies import find
 from haechi.core.units import UnitError
-from haechi.errors import BadInput, Conflict
-from haechi.exchanges.port import Rejected
+from haechi.errors import BadInput, HaechiError
+from haechi.exchanges.errors import Refused as ExchangeRefused
+from haechi.exchanges.errors import Unreachable
+from haechi.exchanges.port import Accepted, Rejected
 from haechi.markets.feed import Listing
 from haechi.markets.timeframes import NAMES, TIMEFRAMES, timeframe
 from haechi.platform.clock import Clock
 from haechi.platform.db import Session
 from haechi.platform.ids import new_id
-from haechi.trading import ledger
-from haechi.trading.desk import Desk, Owner
-from haechi.trading.journal import HEAD, Journal
-from haechi.trading.models import Account, Booking
+from haechi.trading.desk import Desk
+from haechi.trading.heard import HEARD_KINDS, heard_after
+from haechi.trading.journal import Journal
+from haechi.trading.models import PAPER, Account, Booking
 
 if TYPE_CHECKING:
     from haechi.bots.service import Bots
 
-HISTORY_BARS = 5000
 SLIPPAGE = Decimal("0.0001")
+CENT = Decimal("0.00000001")
+
+
+class StateDiffers(HaechiError):
+    """What a bot remembers is not what its account holds: nothing is traded on such a memory."""
+
+    status = 409
+    code = "state_differs"
 
 
 @cache
@@ -84,37 +95,133 @@ def length_of(name: str | None, tape: Listing) -> int:
 
 
 async def saved(session: Session, user_id: str, wish: Wish, clock: Clock) -> Bot:
-    """Account, bot and the deposit of its capital, in the caller's transaction."""
+    """Of the one-bot form: a paper account of its own and the bot, in the caller's transaction."""
     now, now_ms, spec = clock.now(), clock.now_ms(), wish.spec
-    account = Account(id=new_id(now_ms), user_id=user_id, mode="paper", capital=spec.costs.capital, created_at=now)
-    bot = Bot(id=new_id(now_ms), user_id=user_id, account_id=account.id, strategy=wish.mind.name[:64],
+    account = Account(id=new_id(now_ms), user_id=user_id, mode=PAPER, name=FORM, capital=spec.costs.capital, created_at=now)
+    bot = Bot(id=new_id(now_ms), user_id=user_id, account_id=account.id, strategy=wish.mind.name[:64], origin=FORM,
               symbol=spec.instrument.symbol, timeframe=NAMES[spec.timeframe_ms], spec=msgspec.to_builtins(spec),
-              capital=spec.costs.capital, desired=RUNNING, observed=STARTING, reason="", created_at=now, ended_at=None)
+              capital=spec.costs.capital, desired=RUNNING, observed=STARTING, reason="", created_at=now, started_at=now, ended_at=None)
     session.add(account)
     await session.flush()
     session.add(bot)
     await session.flush()
-    booking = Booking(user_id=user_id, account_id=account.id, bot_id=bot.id, exchange_id="deposit", kind="deposit", order_id="", symbol="",
-                      side="", quantity=Decimal(0), price=Decimal(0), time_ms=now_ms)
-    await ledger.book(session, booking, {ledger.WALLET: account.capital, ledger.CAPITAL: -account.capital})
     return bot
 
 
-async def begun(bot: Bot, wish: Wish, bots: Bots) -> Runner:
-    """The runner, listening to its market. It knows the past bars and acts from the next one on."""
-    mind = wish.mind
-    paper = bots.market.venue.open_account(bot.account_id, wish.spec.costs)
-    outcome = await paper.set_leverage(bot.symbol, mind.leverage, cross=mind.cross)
-    if isinstance(outcome, Rejected):
-        raise Conflict(f"The venue refused leverage {mind.leverage}: {outcome.reason}.")
+def spec_of(bot: Bot) -> Spec | GridSpec:
+    """Raises BadInput where another version wrote it."""
+    try:
+        return msgspec.convert(bot.spec, Spec | GridSpec)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the bot was saved by another version: {error}") from None
+
+
+async def begun(bot: Bot, bots: Bots) -> Runner:
+    """The runner, at work on a reconciled desk. A bot that was here before goes on from where it stood; a new one from the next bar.
+
+    Raises what the exchange raises, and StateDiffers.
+    """
+    desk = await bots.desks.desk_of(bot.account_id)
+    async with bots.database.reading() as session:
+        state = await session.get(BotState, bot.id)
+    mind, saved_state = await (_again(bot, state, bots) if state is not None else _fresh(bot, desk, bots))
     journal = Journal(bots.folder / f"{bot.id}.jsonl")
-    journal.write(HEAD, engine=1, spec=wish.spec)
-    for bar in await paper.bars(bot.symbol, HISTORY_BARS):
-        mind.learn(bar)
-        journal.write("learn", event=bar)
-    runner = Runner(mind, journal, paper, bots.clock, partial(bots.say, bot.user_id, bot.id))
-    runner.finished = partial(bots.ended, bot.user_id, bot.id, bot.account_id, runner)
-    runner.start(Desk(Owner(bot.user_id, bot.account_id, bot.id), wish.spec.instrument, mind.leverage, paper, bots.database, bots.clock,
-                      bots.limits, runner.view, runner.refused))
-    paper.listen(runner, symbol=bot.symbol, prices=mind.watches_price)
+    if state is None:
+        put_aside(journal.path)
+    journal.begin(mind.spec, state=saved_state.mind if state is not None else "")
+    await _terms(bot, mind, desk)
+    runner = Runner(desk.owner(bot.id), mind, journal, desk, bots.clock, partial(bots.say, bot.user_id, bot.id), heard=saved_state.heard)
+    runner.exiting = saved_state.exiting
+    await _look_back(runner, desk, bots, fresh=state is None)
+    await _caught_up(runner, bot, bots)
+    _agrees(runner, desk)
+    runner.finished = partial(bots.ended, bot, runner)
+    runner.start()
+    await runner.poke()
     return runner
+
+
+async def _fresh(bot: Bot, desk: Desk, bots: Bots) -> tuple[Mind | GridMind, Saved]:
+    """A new mind. An instance's capital is its share of what the account is worth now."""
+    spec = spec_of(bot)
+    async with bots.database.writing() as session:
+        if bot.origin != FORM:
+            capital = (desk.equity * bot.allocation / 100).quantize(CENT, rounding=ROUND_DOWN)
+            spec = msgspec.structs.replace(spec, costs=msgspec.structs.replace(spec.costs, capital=capital))
+            await session.execute(update(Bot).where(Bot.user_id == bot.user_id, Bot.id == bot.id)
+                                  .values(capital=capital, spec=msgspec.to_builtins(spec)))
+        count = await session.execute(select(func.count(Booking.id)).where(
+            Booking.user_id == bot.user_id, Booking.bot_id == bot.id, Booking.kind.in_(HEARD_KINDS)))
+        heard = int(count.scalar_one())
+    if spec.costs.capital <= 0:
+        raise ExchangeRefused("The account has no money for this bot.", details={"word": "margin"})
+    return (Mind(spec) if isinstance(spec, Spec) else GridMind(spec)), Saved(heard, "")
+
+
+async def _again(bot: Bot, state: BotState, bots: Bots) -> tuple[Mind | GridMind, Saved]:
+    spec, saved_state = spec_of(bot), msgspec.json.decode(state.body, type=Saved)
+    made = Mind.restored(spec, saved_state.mind) if isinstance(spec, Spec) else GridMind.restored(spec, saved_state.mind)
+    return made, saved_state
+
+
+def put_aside(path: Path) -> None:
+    """The journal of an earlier life of this bot is kept under a number."""
+    if path.exists():
+        number = next(n for n in range(1, 100_000) if not path.with_suffix(f".{n}.jsonl").exists())
+        path.rename(path.with_suffix(f".{number}.jsonl"))
+
+
+async def _terms(bot: Bot, mind: Mind | GridMind, desk: Desk) -> None:
+    """Margin mode and leverage, before the first order."""
+    outcome = await desk.exchange.set_leverage(bot.symbol, mind.leverage, cross=mind.cross)
+    if isinstance(outcome, Rejected) and not (outcome.reason == "position_open" and desk.holdings.total(bot.symbol)):
+        raise ExchangeRefused(f"The exchange refused leverage {mind.leverage}: {outcome.reason}.", details={"word": outcome.reason})
+    if not isinstance(outcome, Accepted | Rejected):
+        raise Unreachable(f"The exchange does not confirm leverage {mind.leverage}: {outcome.why}")
+    desk.leverages[bot.symbol] = mind.leverage
+
+
+async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> None:
+    """The past bars for its strategy; what closed while it was away is thought over, its entries dropped."""
+    mind, source = runner.mind, "paper" if desk.mode == PAPER else "bitget"
+    wanted = not isinstance(mind, Mind) or bots.hub.wants_bars(mind.spec, source) or not desk.price(runner.symbol)
+    bars = await desk.exchange.bars(runner.symbol, HISTORY_BARS) if wanted else []
+    if isinstance(mind, Mind):
+        runner.hub, runner.key = bots.hub, bots.hub.open(mind.spec, bars, source)
+    if bars and not desk.price(runner.symbol):
+        desk.prices[runner.symbol] = bars[-1].close, bars[-1].ts + bars[-1].timeframe_ms
+    if fresh:
+        if isinstance(mind, Mind):
+            mind.market = desk.price(runner.symbol)
+        return
+    if isinstance(mind, Mind) and runner.key is not None:
+        for signal in bots.hub.since(runner.key, mind.bar_ts):
+            runner.journal.write("missed", event=signal.whole, signal=signal)
+            if any(wish.role == EXIT for wish in mind.missed(signal.whole, signal)):
+                runner.exiting = True
+
+
+async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:
+    """What was booked after its state was saved is told to it now."""
+    await bots.desks.scribe.settled()
+    async with bots.database.reading() as session:
+        missed = await heard_after(session, bot.user_id, bot.id, runner.booked)
+    for event, role in missed:
+        runner.journal.write("fill" if hasattr(event, "client_id") else "paid" if hasattr(event, "payment_id") else "liquidated",
+                             role=role, event=event)
+        runner.mind.heard(event, role)
+        runner.booked += 1
+
+
+def _agrees(runner: Runner, desk: Desk) -> None:
+    """Its memory against the books. A grid finds its line again from what it holds."""
+    one = runner.mind.spec.instrument
+    held = one.lots(desk.holdings.quantity(runner.owner.bot_id, one.symbol))
+    if held == runner.mind.position:
+        return
+    if isinstance(runner.mind, GridMind):
+        runner.mind.recover(held)
+        return
+    remembered, booked = one.quantity(runner.mind.position), one.quantity(held)
+    raise StateDiffers(f"The bot remembers {remembered} {one.symbol}, its account's books say {booked}.",
+                       details={"remembered": str(remembered), "booked": str(booked)})

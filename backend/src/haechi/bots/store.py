@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
-from haechi.bots.models import FAILED, STOPPED, Bot, BotLine
+from haechi.bots.models import FAILED, INSTANCE, STOPPED, Bot, BotLine, BotState
 from haechi.errors import NotFound
 from haechi.platform.db import Session
 from haechi.trading.models import OPEN, SENT, UNKNOWN, Order
@@ -49,3 +50,36 @@ async def end_all(session: Session, reason: str, **values: object) -> None:
     """At the start of the server, of all users: the paper market begins anew, so nothing of before still runs."""
     await session.execute(update(Bot).where(Bot.observed.not_in((STOPPED, FAILED)))
                           .values(desired=STOPPED, observed=STOPPED, reason=reason, **values))
+
+
+# ---- bots of /bot-instances
+
+
+async def instance_of(session: Session, user_id: str, bot_id: str) -> Bot:
+    """Raises NotFound: another's and a deleted one look like a missing one."""
+    query = select(Bot).where(Bot.user_id == user_id, Bot.id == bot_id, Bot.origin == INSTANCE, Bot.deleted_at.is_(None))
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such bot.")
+    return found
+
+
+def instances(user_id: str, **equal: str | None) -> Select[Any]:
+    """The person's bots that are not deleted; equal: column -> its value, None: any."""
+    query = select(Bot).where(Bot.user_id == user_id, Bot.origin == INSTANCE, Bot.deleted_at.is_(None))
+    for column, value in equal.items():
+        if value is not None:
+            query = query.where(getattr(Bot, column) == value)
+    return query
+
+
+async def refusals_of(session: Session, user_id: str, bot_id: str, limit: int) -> Sequence[BotLine]:
+    """Newest first."""
+    query = select(BotLine).where(BotLine.user_id == user_id, BotLine.bot_id == bot_id, BotLine.code == "refused")
+    return (await session.execute(query.order_by(BotLine.id.desc()).limit(limit))).scalars().all()
+
+
+async def has_state(session: Session, user_id: str, bot_id: str) -> bool:
+    """Whether its mind has ever wished: then it goes on from there, with what it holds."""
+    query = select(BotState.bot_id).where(BotState.user_id == user_id, BotState.bot_id == bot_id)
+    return (await session.execute(query)).first() is not None

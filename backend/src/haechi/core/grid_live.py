@@ -2,6 +2,7 @@
 
 All functions are pure: a ladder (what never changes), a state (three line numbers) and an event in, the next state out. They make
 the same line fills as the back-test. Lines are numbered from the lowest the range may ever reach. Prices in ticks, quantities in lots.
+Pieces of fills, and fills that came before their turn, are in grid_parts.
 """
 
 from __future__ import annotations

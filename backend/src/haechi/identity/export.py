@@ -13,12 +13,12 @@ from haechi.platform.db import Base, Session
 OWNER = "user_id"
 # What proves somebody is somebody is of no use to its owner and of much to a thief.
 SECRETS = {"users": {"password_hash", "totp", "totp_step"}, "user_sessions": {"refresh_hash"}, "recovery_codes": {"hash"},
-           "mailed_tokens": {"hash"}, "spent_refreshes": {"hash"}, "oauth_flows": {"state_hash", "browser_hash", "code_hash"}}
+           "mailed_tokens": {"hash"}, "spent_refreshes": {"hash"}, "oauth_flows": {"state_hash", "browser_hash", "code_hash"},
+           "exchange_keys": {"api_key", "secret", "passphrase"}}
 # Tables without an owner column, and why nothing of them is exported here.
 OWNERLESS = {
     "failed_tries": "counters under hashes; whose they are cannot be read from them",
     "idempotency_keys": "answers given already, kept for a day",
-    "kill_switches": "the operator's",
     "leases": "which process may trade; about nobody",
     "audit": "kept for the operator; its entries about a person are read by admins",
 }

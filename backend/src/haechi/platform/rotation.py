@@ -29,7 +29,8 @@ class Sealed:
 
 
 # Every sealed column there is. A new one adds its line here.
-SEALED: tuple[Sealed, ...] = (Sealed("users", "totp"),)
+SEALED: tuple[Sealed, ...] = (Sealed("users", "totp"), Sealed("exchange_keys", "api_key"), Sealed("exchange_keys", "secret"),
+                             Sealed("exchange_keys", "passphrase"))
 
 
 @dataclass

@@ -1,182 +1,517 @@
-"""Orders on their way out: judged, saved as SENT, committed, sent, settled. The only module that calls `exchange.place`.
+"""One account's desk: its orders, what its owners hold, what comes back from the exchange. The only way to an exchange.
 
-Rules about whether an order may exist are in core/risk; what rests is compared with what should rest, and the difference moved,
-the new order before the old one is taken away.
+Orders leave through desk_door, what really is there is compared in desk_check, and desk_watch looks that nothing stands without a
+stop. What the exchange tells is booked once and handed to its owner: a bot's runner, or nobody for orders made by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Protocol
 
-from sqlalchemy import update
+import structlog
+from sqlalchemy import select, update
 
+from haechi.core.holdings import WALLET, Holdings, Piece
 from haechi.core.instrument import Instrument
-from haechi.core.live import Wanted
-from haechi.core.risk import Intent, Limits, Refused, View, judge
-from haechi.exchanges.port import Accepted, Exchange, Fill, Gone, Liquidated, NewOrder, Outcome, Paid, Rejected, Unknown
+from haechi.core.risk import Intent, View
+from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Moved, Paid, Price, Rejected, Traceable
 from haechi.platform.clock import Clock
-from haechi.platform.db import Database, Session
+from haechi.platform.db import Session
 from haechi.trading import ledger
-from haechi.trading.models import CANCELED, FILLED, NEXT, OPEN, REJECTED, SENT, UNKNOWN, Booking, Order
+from haechi.trading.alarms import Alarms
+from haechi.trading.desk_check import Check
+from haechi.trading.desk_door import Answer, Door, Sent, moved
+from haechi.trading.desk_watch import Watch
+from haechi.trading.gate import Gate
+from haechi.trading.models import CANCELED, EXTERNAL, FILLED, REJECTED, UNKNOWN, Order
+from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER, Owner
+from haechi.trading.reserve import Reserve
+from haechi.trading.scribe import Scribe, Unwritten, Work
+from haechi.trading.working import Orders, Ticket, Working, working_of
 
-MINUTE_MS = 60_000
+ZERO = Decimal(0)
+DAY_MS = 86_400_000
+SEEN_KEPT = 100_000
+BACK_OFF_MS = (1_000, 2_000, 5_000, 15_000, 60_000)
+STOP_BACK_OFF_MS = (1_000, 1_000, 2_000, 5_000)  # protection is tried more eagerly
+DOUBT_MS = 2_000  # a stop that may or may not be there is placed again after this
+STOP, REPAIR = "stop", "repair"
+THROUGH = frozenset({"trigger", "price"})  # the market is beyond the stop already
+
+log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Owner:
-    """Whose orders these are."""
+class Face(Protocol):
+    """An owner's runner, as the desk sees it."""
 
-    user_id: str
-    account_id: str
-    bot_id: str
+    owner: Owner
+    symbol: str
+
+    @property
+    def watches_price(self) -> bool: ...
+
+    @property
+    def protected(self) -> bool:
+        """Whether its plan rests a stop while it holds something."""
+        ...
+
+    @property
+    def allocated(self) -> Decimal:
+        """The equity it may use."""
+        ...
+
+    async def take(self, event: Event, role: str = "") -> None:
+        """Returns when it has been acted on. role: of the order an event belongs to."""
+        ...
+
+    async def poke(self) -> None:
+        """Look again at what should rest."""
+        ...
 
 
 @dataclass
-class Desk:
-    """One bot's orders on one symbol. `said` hears of refusals: (role, reason)."""
+class Office:
+    """What all desks of a process share. leads: whether this process may trade at all."""
 
-    owner: Owner
-    instrument: Instrument
-    leverage: int
-    exchange: Exchange
-    database: Database
+    scribe: Scribe
+    gate: Gate
+    alarms: Alarms
     clock: Clock
-    limits: Limits
-    view: Callable[[int], View]
-    said: Callable[[str, str], Awaitable[None]]
-    sent: int = 0
-    resting: dict[str, Wanted] = field(default_factory=dict)  # client id -> what it is, while it may fill
-    roles: dict[str, str] = field(default_factory=dict)
-    recent_ms: list[int] = field(default_factory=list)
+    reserve: Reserve
+    leads: Callable[[], bool]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def submit(self, wanted: Wanted, market: Decimal) -> None:
-        """One order through the gate and out. Refusals, ours and the exchange's, go to `said`."""
-        refused = self._judged(wanted, market)
-        if refused is not None:
-            await self.said(wanted.role, refused.rule)
+
+@dataclass
+class Backing:
+    """How often a role was refused in a row, and when it may be tried again."""
+
+    tries: int = 0
+    next_ms: int = 0
+
+
+@dataclass(eq=False)
+class Ear:
+    """Listener (exchanges/port.py) of one symbol."""
+
+    desk: Desk
+    symbol: str
+    prices: bool
+
+    async def hear(self, event: Event) -> None:
+        await self.desk.hear(event)
+
+
+@dataclass(eq=False)
+class Desk:
+    """Of one account at one exchange. `ready` from the first whole reconciliation on."""
+
+    user_id: str
+    account_id: str
+    mode: str
+    isolation: str
+    exchange: Traceable
+    office: Office
+    holdings: Holdings
+    orders: Orders = field(default_factory=Orders)
+    known: dict[str, None] = field(default_factory=dict)  # exchange ids that are booked, newest last
+    known_from_ms: int = 0  # an event older than this may be booked though it is not in `known`
+    newest_ms: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+    bots: set[str] = field(default_factory=set)  # every bot that ever had an order here
+    wallet: Decimal = ZERO
+    day: int = 0
+    lost_today: Decimal = ZERO  # realised, with fees and funding; negative is a gain
+    ready: bool = False
+    mismatch: str = ""
+    skew_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.clock, self.gate, self.scribe, self.reserve = (self.office.clock, self.office.gate, self.office.scribe, self.office.reserve)
+        self.faces: dict[str, Face] = {}
+        self.prices: dict[str, tuple[Decimal, int]] = {}
+        self.leverages: dict[str, int] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.intents: dict[str, str | None] = {}
+        self.ears: dict[str, Ear] = {}
+        self.filled_ms: dict[tuple[str, str], int] = {}  # (owner, symbol) -> when it last changed
+        self.door, self.check, self.watch = Door(self), Check(self), Watch(self)
+        self._backing: dict[tuple[str, str], Backing] = {}
+        self._booking: set[asyncio.Future[object]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.closed = False
+
+    # ---- life
+
+    async def open(self) -> None:
+        """Reconcile; until that is done nothing is sent. Raises Unreachable or Refused."""
+        await self.check.begin()
+        self._tasks = [asyncio.create_task(self.check.live()), asyncio.create_task(self.watch.live())]
+
+    async def close(self) -> None:
+        """Nothing more is heard or sent; what rests stays where it is."""
+        self.closed = True
+        for ear in self.ears.values():
+            self.exchange.unlisten(ear)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def attach(self, face: Face) -> None:
+        """A bot comes to work."""
+        self.faces[face.owner.bot_id] = face
+        self.bots.add(face.owner.bot_id)
+        self.follow(face.symbol)
+
+    def detach(self, bot_id: str) -> None:
+        face = self.faces.pop(bot_id, None)
+        if face is not None:
+            self._unfollow(face.symbol)
+
+    def follow(self, symbol: str) -> None:
+        """Hear this symbol's events."""
+        prices = any(face.symbol == symbol and face.watches_price for face in self.faces.values())
+        ear = self.ears.get(symbol)
+        if ear is not None and ear.prices == prices:
             return
-        order = self._order(wanted)
-        await self._save(order, wanted)
-        outcome = await self._place(order)
-        await self._settle(order.client_id, wanted, outcome)
+        if ear is not None:
+            self.exchange.unlisten(ear)
+        self.ears[symbol] = Ear(self, symbol, prices)
+        self.exchange.listen(self.ears[symbol], symbol=symbol, prices=prices)
 
-    def _judged(self, wanted: Wanted, market: Decimal) -> Refused | None:
-        quantity = self.instrument.quantity(wanted.lots)
-        price = self.instrument.price(wanted.price or wanted.trigger) if wanted.price or wanted.trigger else market
-        intent = Intent(self.instrument.symbol, side_of(wanted), quantity, quantity * price, self.leverage, wanted.reduce_only)
+    def _unfollow(self, symbol: str) -> None:
+        """What is held or rests there is followed on."""
+        if any(face.symbol == symbol for face in self.faces.values()):
+            self.follow(symbol)
+        elif symbol in self.ears and not self.holdings.owners(symbol) and not any(
+                one.order.symbol == symbol for one in self.orders.working.values()):
+            self.exchange.unlisten(self.ears.pop(symbol))
+
+    # ---- what the gate sees
+
+    def intent(self, ticket: Ticket) -> Intent:
+        price = ticket.price or ticket.trigger or self.price(ticket.symbol)
+        trigger = ticket.trigger if ticket.kind == "stop_limit" and ticket.trigger else ZERO
+        return Intent(ticket.symbol, ticket.side, ticket.quantity, price, ticket.quantity * price, ticket.leverage,
+                      ticket.reduce_only or ticket.repairs, ticket.kind, trigger, ticket.intent or "")
+
+    def price(self, symbol: str) -> Decimal:
+        """The last one heard, 0 when none was."""
+        return self.prices.get(symbol, (ZERO, 0))[0]
+
+    def view(self, owner: Owner, symbol: str) -> View:
         now = self.clock.now_ms()
-        self.recent_ms = [one for one in self.recent_ms if one > now - MINUTE_MS]
-        return judge(intent, self.view(len(self.recent_ms)), self.limits)
+        price, heard_ms = self.prices.get(symbol, (ZERO, 0))
+        equity = self.equity
+        face = self.faces.get(owner.bot_id)
+        mine = self.holdings.quantity(owner.bot_id, symbol)
+        total = self.holdings.total(symbol)
+        held = [name for name in self.holdings.symbols() if self.holdings.total(name)]
+        return View(equity=equity, available=equity - self._margin(held), allocated=face.allocated if face else equity, position=mine,
+                    position_notional=abs(total) * price, positions=len(held), market=price, age_ms=now - heard_ms, skew_ms=self.skew_ms,
+                    loss_today=self.loss_today(now), others=total - mine, doubts=self.doubts())
 
-    def _order(self, wanted: Wanted) -> NewOrder:
-        self.sent += 1
-        one = self.instrument
-        return NewOrder(f"{self.owner.bot_id}-{self.sent:06d}", one.symbol, side_of(wanted), one.quantity(wanted.lots), wanted.kind,
-                        one.price(wanted.price) if wanted.price else None, one.price(wanted.trigger) if wanted.trigger else None,
-                        wanted.reduce_only)
+    @property
+    def equity(self) -> Decimal:
+        return self.wallet + self.unrealised
 
-    async def _save(self, order: NewOrder, wanted: Wanted) -> None:
-        """Committed before the wire: from here the order may exist."""
+    @property
+    def unrealised(self) -> Decimal:
+        found = ZERO
+        for symbol in self.holdings.symbols():
+            price = self.price(symbol)
+            for owner in self.holdings.owners(symbol):
+                found += self.holdings.quantity(owner, symbol) * (price - self.holdings.entry(owner, symbol)) if price else ZERO
+        return found
+
+    def _margin(self, held: list[str]) -> Decimal:
+        """Of positions and of what rests to make them larger."""
+        used = sum((abs(self.holdings.total(symbol)) * self.price(symbol) / self.leverages.get(symbol, 1) for symbol in held), ZERO)
+        for one in self.orders.adding():
+            price = one.order.price or one.order.trigger or self.price(one.order.symbol)
+            used += one.left * price / max(one.leverage, 1)
+        return used
+
+    def loss_today(self, now: int) -> Decimal:
+        if now // DAY_MS != self.day:
+            self.day, self.lost_today = now // DAY_MS, ZERO
+        return max(self.lost_today - self.unrealised, ZERO)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Why no new risk may be taken, all of them."""
+        found = []
+        if not self.ready:
+            found.append("reconciling")
+        if not self.office.leads():
+            found.append("lease")
+        if any(one.status == UNKNOWN for one in self.orders.working.values()):
+            found.append("unknown_order")
+        if self.mismatch:
+            found.append("mismatch")
+        blind = self.exchange.blind()
+        return (*found, f"blind: {blind}") if blind else tuple(found)
+
+    # ---- orders
+
+    def next_id(self, owner: Owner) -> str:
+        """The next client id: the same after every restart, for ids are only counted on when a row or a reserve line has them."""
+        name = owner.bot_id or f"m{owner.account_id}"
+        self.counters[name] = self.counters.get(name, 0) + 1
+        return f"{name}-{self.counters[name]:06d}"
+
+    async def send(self, owner: Owner, tickets: list[Ticket], *, also: Work | None = None) -> list[Answer]:
+        """Orders through the gate and out, each with its answer."""
+        return await self.door.send(owner, tickets, also=also)
+
+    async def converge(self, owner: Owner, wanted: Mapping[str, Ticket], *, also: Callable[[], Work]) -> list[tuple[Ticket, Answer]]:
+        """Make what rests equal what should rest: the new order first, then the old one goes. Answers of what was sent.
+
+        also: makes the work that is written with what is sent.
+        """
+        missing, wrong = dict(wanted), []
+        for one in self.orders.of(owner.bot_id):
+            ticket = missing.get(one.role)
+            if one.order.kind == "market" and ticket is None:
+                continue
+            right = ticket is not None and one.rests_as(ticket) and not one.canceling and not self._lost_sight(one)
+            if right or (ticket is not None and self._may_be_there(one)):
+                del missing[one.role]
+            else:
+                wrong.append(one)
         now = self.clock.now_ms()
-        row = Order(id=order.client_id, user_id=self.owner.user_id, account_id=self.owner.account_id, bot_id=self.owner.bot_id,
-                    symbol=order.symbol, role=wanted.role, side=order.side, kind=order.kind, quantity=order.quantity, price=order.price,
-                    trigger=order.trigger, reduce_only=order.reduce_only, status=SENT, reason="", exchange_id="", created_ms=now,
-                    updated_ms=now)
-        async with self.database.writing() as session:
-            session.add(row)
-        self.recent_ms.append(now)
-        self.roles[order.client_id] = wanted.role
-        self.resting[order.client_id] = wanted
+        due = [ticket for ticket in missing.values() if self._backing_of(owner, ticket.role).next_ms <= now]
+        answers = list(zip(due, await self.send(owner, due, also=also()), strict=True)) if due else []
+        kept = set()
+        for ticket, answer in answers:
+            if not await self._tried(owner, ticket, answer):
+                kept.add(ticket.role)
+        for one in wrong:
+            if one.id in self.orders.working and not (one.role in kept and one.order.reduce_only) and self._cancelable(one):
+                await self.door.cancel(one)
+        return answers
 
-    async def _place(self, order: NewOrder) -> Outcome:
-        try:
-            return await self.exchange.place(order)
-        except (OSError, TimeoutError) as error:
-            return Unknown(type(error).__name__)
+    def _lost_sight(self, one: Working) -> bool:
+        """A stop whose sending nobody answered for so long that another one is better than none."""
+        return one.status == UNKNOWN and one.order.reduce_only and self.clock.now_ms() - one.sent_ms >= DOUBT_MS
 
-    async def _settle(self, client_id: str, wanted: Wanted, outcome: Outcome) -> None:
-        match outcome:
-            case Accepted():
-                await self._move(client_id, OPEN, exchange_id=outcome.exchange_id)
-            case Rejected():
-                self.resting.pop(client_id, None)
-                await self._move(client_id, REJECTED, reason=outcome.reason)
-                await self.said(wanted.role, outcome.reason)
-            case Unknown():
-                await self._move(client_id, UNKNOWN, reason=outcome.why)
+    def _may_be_there(self, one: Working) -> bool:
+        """It is on its way, or may be: what adds risk gets no second one before the exchange has said."""
+        return (one.status != "open" and not self._lost_sight(one)) or (one.order.kind == "market" and not self._lost_sight(one))
 
-    async def _move(self, client_id: str, status: str, **values: str) -> None:
-        async with self.database.writing() as session:
-            await self._moved(session, client_id, status, **values)
+    def _cancelable(self, one: Working) -> bool:
+        """Not asked a moment ago."""
+        return not one.canceling or self.clock.now_ms() - one.asked_ms >= DOUBT_MS
 
-    async def _moved(self, session: Session, client_id: str, status: str, **values: str) -> None:
-        """Along NEXT only: an order that ended stays ended, whatever arrives late."""
-        before = [state for state, after in NEXT.items() if status in after]
-        await session.execute(update(Order).where(Order.user_id == self.owner.user_id, Order.id == client_id, Order.status.in_(before))
-                              .values(status=status, updated_ms=self.clock.now_ms(), **values))
+    def _backing_of(self, owner: Owner, role: str) -> Backing:
+        return self._backing.setdefault((owner.bot_id, role), Backing())
 
-    # ---- what rests
+    async def _tried(self, owner: Owner, ticket: Ticket, answer: Answer) -> bool:
+        """Count it; a stop that the market has passed is closed at the market. False: the old one stays where it is."""
+        if isinstance(answer, Sent) and isinstance(answer.outcome, Accepted):
+            self._backing.pop((owner.bot_id, ticket.role), None)
+            return True
+        backing = self._backing_of(owner, ticket.role)
+        steps = STOP_BACK_OFF_MS if ticket.role == STOP else BACK_OFF_MS
+        backing.next_ms = self.clock.now_ms() + steps[min(backing.tries, len(steps) - 1)]
+        backing.tries += 1
+        if ticket.role == STOP and isinstance(answer, Sent) and isinstance(answer.outcome, Rejected):
+            return await self._stop_refused(owner, ticket, answer.outcome, backing.tries)
+        return not ticket.reduce_only
 
-    async def converge(self, wanted: dict[str, Wanted], market: Decimal) -> None:
-        """Make what rests equal what should rest: the new order first, then the old one goes."""
-        missing = dict(wanted)
-        wrong = []
-        for client_id, there in self.resting.items():
-            if missing.get(there.role) == there:
-                del missing[there.role]
-            elif there.kind != "market":
-                wrong.append(client_id)
-        for one in missing.values():
-            await self.submit(one, market)
-        for client_id in wrong:
-            if client_id in self.resting:
-                await self.cancel(client_id)
+    async def _stop_refused(self, owner: Owner, ticket: Ticket, refused: Rejected, tries: int) -> bool:
+        if refused.reason == "no_position":
+            self.check.soon()
+            return False
+        self.alarm(owner.bot_id, "stop_refused", key=f"{owner.bot_id}:{ticket.symbol}", reason=refused.reason, tries=tries)
+        if refused.reason in THROUGH or tries >= len(STOP_BACK_OFF_MS):
+            close = Ticket(STOP, ticket.symbol, ticket.side, ticket.quantity, "market", reduce_only=True, leverage=ticket.leverage)
+            await self.send(owner, [close])
+            return True
+        return False
 
-    async def clear(self, roles: set[str]) -> None:
-        """Take away what rests in these roles: an entry whose bars are over makes room for the next."""
-        for client_id, there in list(self.resting.items()):
-            if there.role in roles and there.kind != "market":
-                await self.cancel(client_id)
+    def due_again(self, owner: Owner, now: int) -> bool:
+        """Whether something of this owner waits for another try that is due."""
+        return any(name == owner.bot_id and backing.tries and backing.next_ms <= now for (name, _), backing in self._backing.items())
 
-    async def cancel(self, client_id: str) -> None:
-        outcome = await self.exchange.cancel(client_id)
-        if isinstance(outcome, Accepted):
-            self.resting.pop(client_id, None)
-            await self._move(client_id, CANCELED)
+    def settle_roles(self, owner: Owner, wanted: Mapping[str, Ticket]) -> None:
+        """What is no longer wished needs no other try."""
+        for name, role in [key for key in self._backing if key[0] == owner.bot_id and key[1] not in wanted]:
+            del self._backing[name, role]
 
-    # ---- what came back, each in one transaction with its ledger entries
+    async def cancel(self, owner: Owner, client_id: str) -> bool:
+        """Take an order of this owner away. False: it is not there (any more)."""
+        one = self.orders.working.get(client_id)
+        if one is None or one.owner != owner.bot_id or one.foreign:
+            return False
+        return isinstance(await self.door.cancel(one), Accepted)
 
-    async def booked(self, event: Fill | Paid | Liquidated) -> bool:
-        """Order, fill and ledger together; False when the exchange's id was booked before: then nothing happens twice."""
-        async with self.database.writing() as session:
-            fresh = await ledger.book(session, self._booking(event), ledger.postings(event))
-            if fresh and isinstance(event, Fill):
-                await self._moved(session, event.client_id, FILLED)
-        if isinstance(event, Fill):
-            self.resting.pop(event.client_id, None)
-        return fresh
+    async def withdraw(self, *, bot_id: str | None = None) -> int:
+        """Cancel what could take on risk, of one bot or of all: what a kill switch does. How many were asked."""
+        asked = [one for one in self.orders.adding() if bot_id in (None, one.owner)]
+        await asyncio.gather(*(self.door.cancel(one) for one in asked))
+        return len(asked)
 
-    def _booking(self, event: Fill | Paid | Liquidated) -> Booking:
-        owner = self.owner
-        made = Booking(user_id=owner.user_id, account_id=owner.account_id, bot_id=owner.bot_id, symbol=event.symbol, time_ms=event.time_ms,
-                       order_id="", side="", quantity=Decimal(0), price=Decimal(0))
+    # ---- what comes back
+
+    async def hear(self, event: Event | Moved) -> None:
+        """One event of the exchange, booked once, handed to whom it concerns. Returns when they have acted."""
+        if self.closed:
+            return
         match event:
+            case Bar():
+                self.prices[event.symbol] = event.close, self.clock.now_ms()
+                await self._tell_all(event.symbol, event)
+            case Price():
+                self.prices[event.symbol] = event.price, self.clock.now_ms()
+                await self._tell_all(event.symbol, event)
             case Fill():
-                made.kind, made.exchange_id, made.order_id = "fill", event.trade_id, event.client_id
-                made.side, made.quantity, made.price = event.side, event.quantity, event.price
-            case Paid():
-                made.kind, made.exchange_id = "funding", event.payment_id
-            case Liquidated():
-                made.kind, made.exchange_id = "liquidation", event.trade_id
-                made.side, made.quantity, made.price = event.side, event.quantity, event.price
-        return made
+                await self._filled(event)
+            case Gone():
+                await self._gone(event)
+            case Paid() | Liquidated() | Moved():
+                await self._shared(event)
 
-    async def gone(self, event: Gone) -> None:
-        self.resting.pop(event.client_id, None)
-        await self._move(event.client_id, CANCELED if event.reason == "canceled" else REJECTED, reason=event.reason)
+    async def _tell_all(self, symbol: str, event: Bar | Price) -> None:
+        faces = [face for face in self.faces.values() if face.symbol == symbol and (face.watches_price or not isinstance(event, Price))]
+        if len(faces) == 1:
+            await faces[0].take(event)
+        elif faces:
+            await asyncio.gather(*(face.take(event) for face in faces))
 
+    async def _filled(self, fill: Fill) -> None:
+        if await self._booked_before(fill.trade_id, fill.time_ms):
+            return
+        one = self.orders.find(fill.client_id) or await self._from_table(fill.client_id)
+        owner = one.owner if one is not None else self._owner_of(fill.client_id)
+        pieces = self.holdings.apply(fill, owner)
+        role = one.role if one is not None else ""
+        if one is not None:
+            one.filled += fill.quantity
+            if one.left <= 0:
+                self.orders.end(one, FILLED)
+            elif one.status == UNKNOWN:
+                one.status = "open"
+        self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
+        self.filled_ms[owner, fill.symbol] = self.clock.now_ms()
+        await self._hand(owner, fill, role)
+        await self._repair(owner, fill, one)
 
-def side_of(wanted: Wanted) -> str:
-    return "buy" if wanted.side > 0 else "sell"
+    async def _repair(self, owner: str, fill: Fill, one: Working | None) -> None:
+        """Two exits that both filled (a stop beside an exit) must not leave the owner on the other side: the rest is taken back."""
+        held = self.holdings.quantity(owner, fill.symbol)
+        if one is None or owner == EXTERNAL_OWNER or not (one.order.reduce_only and held) or (held > 0) != (fill.side == "buy"):
+            return
+        self.alarm(owner, "over_closed", key=fill.trade_id, symbol=fill.symbol, quantity=str(held))
+        side = "sell" if held > 0 else "buy"
+        await self.send(self.owner(owner), [Ticket(REPAIR, fill.symbol, side, abs(held), leverage=max(one.leverage, 1), repairs=True)])
+
+    async def _hand(self, owner: str, event: Event, role: str = "") -> None:
+        face = self.faces.get(owner)
+        if face is not None:
+            await face.take(event, role)
+
+    async def _gone(self, event: Gone) -> None:
+        one = self.orders.working.get(event.client_id)
+        if one is None:
+            return
+        self.orders.end(one, CANCELED if event.reason == "canceled" else REJECTED)
+        self.later(moved(self.user_id, one.id, one.status, self.clock.now_ms(), reason=event.reason[:32]))
+        if not one.canceling:
+            await self._hand(one.owner, event, one.role)
+
+    async def _shared(self, event: Paid | Liquidated | Moved) -> None:
+        """An event of the whole position or of the wallet: each owner has its part of it."""
+        name = event.payment_id if isinstance(event, Paid) else event.trade_id if isinstance(event, Liquidated) else event.movement_id
+        if await self._booked_before(name, event.time_ms):
+            return
+        pieces = self.holdings.apply(event, EXTERNAL_OWNER)
+        self._book(event, pieces, order_id="", one=None)
+        if isinstance(event, Moved):
+            return
+        for piece in pieces:
+            part: Event
+            if isinstance(event, Paid):
+                part = Paid(event.payment_id, event.symbol, -piece.amounts.get(WALLET, ZERO), event.time_ms)
+            else:
+                part = Liquidated(event.trade_id, event.symbol, event.side, abs(piece.quantity), event.price,
+                                  -piece.amounts.get(WALLET, ZERO), event.time_ms)
+            await self._hand(piece.owner, part)
+
+    async def _booked_before(self, exchange_id: str, time_ms: int) -> bool:
+        if exchange_id in self.known:
+            return True
+        self.known[exchange_id] = None  # at once: it may come twice in one moment
+        if len(self.known) > SEEN_KEPT:
+            del self.known[next(iter(self.known))]
+        self.newest_ms = max(self.newest_ms, time_ms)
+        return time_ms <= self.known_from_ms and await self.check.in_books(exchange_id)
+
+    def _book(self, event: Fill | Paid | Liquidated | Moved, pieces: list[Piece], *, order_id: str,
+              one: Working | None) -> None:
+        """Order, fill and ledger entries in one transaction; with no database now, then later: the exchange has it meanwhile."""
+        change = sum((piece.amounts.get(WALLET, ZERO) for piece in pieces), ZERO)
+        self.wallet += change
+        if not isinstance(event, Moved):
+            self.loss_today(self.clock.now_ms())
+            self.lost_today -= change
+        user_id, account_id, now = self.user_id, self.account_id, self.clock.now_ms()
+        state = None if one is None else (one.id, one.filled, one.status)
+
+        async def work(session: Session) -> None:
+            fresh = await ledger.record(session, user_id=user_id, account_id=account_id, event=event, pieces=pieces, order_id=order_id)
+            if fresh and state is not None:
+                client_id, filled, status = state
+                await session.execute(update(Order).where(Order.user_id == user_id, Order.id == client_id)
+                                      .values(filled=filled, updated_ms=now))
+                if status == FILLED:
+                    await moved(user_id, client_id, FILLED, now)(session)
+
+        self.later(work)
+
+    async def _from_table(self, client_id: str) -> Working | None:
+        """An order that ended long ago and fills after all."""
+        if not client_id:
+            return None
+
+        async def read(session: Session) -> Order | None:
+            query = select(Order).where(Order.user_id == self.user_id, Order.account_id == self.account_id, Order.id == client_id)
+            return (await session.execute(query)).scalar_one_or_none()
+
+        try:
+            row = await self.scribe.write(read)
+        except Unwritten:
+            return None
+        if row is None or row.origin == EXTERNAL:
+            return None
+        found = working_of(row)
+        self.orders.ended[found.id] = found
+        return found
+
+    def _owner_of(self, client_id: str) -> str:
+        """Of an order that no table has: its id says whose it is, when it is one of ours at all."""
+        name = client_id.rpartition("-")[0]
+        if name == f"m{self.account_id}":
+            return MANUAL_OWNER
+        return name if name in self.bots else EXTERNAL_OWNER
+
+    # ---- small things
+
+    def owner(self, bot_id: str) -> Owner:
+        return Owner(self.user_id, self.account_id, bot_id)
+
+    def later(self, work: Work) -> None:
+        """Written in its turn."""
+        try:
+            self.scribe.later(work)
+        except Unwritten:
+            log.exception("line_lost", account_id=self.account_id)
+
+    def alarm(self, bot_id: str, code: str, *, key: str, **facts: object) -> None:
+        self.office.alarms.ring(self.owner(bot_id), code, key=key, **facts)
+
+    def calm(self, bot_id: str, code: str, *, key: str) -> None:
+        self.office.alarms.clear(self.owner(bot_id), code, key=key)

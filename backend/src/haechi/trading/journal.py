@@ -1,6 +1,7 @@
 """A bot's journal: everything it was told and everything it wished, one line each, in order. `haechi replay` lives on it.
 
-The file is only appended to and each line is flushed to the system before the bot acts on it. Lines are JSON: {"k": kind, …}.
+Lines are JSON: {"k": kind, …}. The database is the truth, this file is for the replay: lines reach the system before the bot acts on
+them, and no file stays open between them, for there are many bots.
 """
 
 from __future__ import annotations
@@ -8,32 +9,52 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
 from haechi.errors import BadInput
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
-HEAD = "head"
+HEAD, RESTORED = "head", "restored"
+OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 class Journal:
-    """The open file of one bot. `sync` puts it on the disk: done before an order leaves."""
+    """The file of one bot."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file: BinaryIO = path.open("ab", buffering=0)
+
+    def begin(self, spec: Any, state: str = "") -> None:
+        """Once in a process, before the first line: the head where there is none; a line that a crash cut off goes.
+
+        state: the snapshot a restarted bot goes on from.
+        """
+        self._mend()
+        if not self.path.exists() or not self.path.stat().st_size:
+            self.write(HEAD, engine=1, spec=spec)
+        if state:
+            self.write(RESTORED, state=state)
+
+    def _mend(self) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("rb+") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            if not end or file.read(1) == b"\n":
+                return
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
     def write(self, kind: str, **fields: Any) -> None:
-        self._file.write(encode({"k": kind, **fields}) + b"\n")
-
-    def sync(self) -> None:
-        os.fdatasync(self._file.fileno())
-
-    def close(self) -> None:
-        self._file.close()
+        file = os.open(self.path, OPEN, 0o600)
+        try:
+            os.write(file, encode({"k": kind, **fields}) + b"\n")
+        finally:
+            os.close(file)
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

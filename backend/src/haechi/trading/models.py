@@ -87,7 +87,12 @@ class Order(Base):
 
 
 class Booking(Base):
-    """A fill, funding payment or liquidation as the exchange reported it: booked once by the exchange's id."""
+    """One owner's part of a fill, funding payment, liquidation or movement as the exchange reported it: booked once by the
+    exchange's id. bot_id: the owner, '' by hand, `external` what is not ours.
+
+    quantity: of this part, unsigned; held, cost: the owner's signed quantity and cost of the symbol afterwards; netting: the
+    symbol's, of all owners; wallet: the account's running balance afterwards.
+    """
 
     __tablename__ = "bookings"
 
@@ -96,19 +101,26 @@ class Booking(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     bot_id: Mapped[str] = mapped_column(String(32), index=True)
     exchange_id: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(12))  # fill | funding | liquidation | deposit
+    kind: Mapped[str] = mapped_column(String(12))  # fill | funding | liquidation | deposit | movement | adopted
     order_id: Mapped[str] = mapped_column(String(48))
     symbol: Mapped[str] = mapped_column(String(32))
     side: Mapped[str] = mapped_column(String(4))
     quantity: Mapped[Decimal] = mapped_column(Amount)
     price: Mapped[Decimal] = mapped_column(Amount)
     time_ms: Mapped[int] = mapped_column(BigInteger)
+    held: Mapped[Decimal] = mapped_column(Amount, default=Decimal(0), server_default="0")
+    cost: Mapped[Decimal] = mapped_column(Amount, default=Decimal(0), server_default="0")
+    netting: Mapped[Decimal] = mapped_column(Amount, default=Decimal(0), server_default="0")
+    wallet: Mapped[Decimal] = mapped_column(Amount, default=Decimal(0), server_default="0")
 
-    __table_args__ = (UniqueConstraint("account_id", "exchange_id", name="uq_bookings_account_id_exchange_id"),)
+    __table_args__ = (UniqueConstraint("account_id", "exchange_id", "bot_id", name="uq_bookings_account_id_exchange_id_bot_id"),
+                      Index("ix_bookings_account_id_time_ms", "account_id", "time_ms"),
+                      Index("ix_bookings_account_id_symbol", "account_id", "symbol", "bot_id", "id"))
 
 
 class Entry(Base):
-    """One side of a ledger transaction. The amounts of a booking sum to zero; `balance` is the book's running total."""
+    """One side of a ledger transaction. The amounts of a booking sum to zero; `balance` is the book's running total in the account,
+    `owner_balance` that of the owner's share of it."""
 
     __tablename__ = "ledger_entries"
 
@@ -116,11 +128,49 @@ class Entry(Base):
     booking_id: Mapped[int] = mapped_column(ForeignKey("bookings.id", ondelete="CASCADE"), index=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    owner: Mapped[str] = mapped_column(String(32), default="", server_default=text("''"))
     book: Mapped[str] = mapped_column(String(16))
     amount: Mapped[Decimal] = mapped_column(Amount)
     balance: Mapped[Decimal] = mapped_column(Amount)
+    owner_balance: Mapped[Decimal] = mapped_column(Amount, default=Decimal(0), server_default="0")
+    time_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
-    __table_args__ = (Index("ix_ledger_entries_account_id_book", "account_id", "book"),)
+    __table_args__ = (Index("ix_ledger_entries_account_id_book", "account_id", "book", "id"),
+                      Index("ix_ledger_entries_account_id_owner_book", "account_id", "owner", "book", "id"))
+
+
+class LedgerDay(Base):
+    """What one owner won and paid on one symbol on one day (UTC): running sums of its entries, so that a year needs no sum over them.
+
+    Signs as the owner sees them: what was paid is negative.
+    """
+
+    __tablename__ = "ledger_days"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(32), primary_key=True)
+    symbol: Mapped[str] = mapped_column(String(32), primary_key=True)
+    day_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    realized: Mapped[Decimal] = mapped_column(Amount)
+    fees: Mapped[Decimal] = mapped_column(Amount)
+    funding: Mapped[Decimal] = mapped_column(Amount)
+    liquidation: Mapped[Decimal] = mapped_column(Amount)
+    bookings: Mapped[int]
+
+
+class EquityPoint(Base):
+    """What an account (bot_id '') or a bot was worth at a moment."""
+
+    __tablename__ = "equity_points"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    bot_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    time_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    equity: Mapped[Decimal] = mapped_column(Amount)
+    wallet: Mapped[Decimal] = mapped_column(Amount)
+    unrealised: Mapped[Decimal] = mapped_column(Amount)
 
 
 class Alarm(Base):

@@ -32,7 +32,11 @@ Take = Callable[[int, int, int], Slices]  # side, lots, worst price (0: any) -> 
 class Witness(Protocol):
     """Is told by an account, at once and in order, what is booked: keeps the records of a member (booking.py)."""
 
-    def filled(self, m: int, order: Order, lots: int, price: int, fee: int, profit: int, *, maker: bool, closes: bool) -> None: ...
+    def filled(self, m: int, order: Order, lots: int, price: int, fee: int, profit: int, *, maker: bool, closes: bool) -> str:
+        """The trade's id."""
+
+    def arrived(self, m: int) -> None:
+        """What waited for a price has met one."""
 
     def triggered(self, m: int, order: Order) -> None:
         """A stop's or stop-limit's trigger was met; it fills or rests next."""
@@ -42,10 +46,12 @@ class Witness(Protocol):
 
     def ended(self, m: int, order: Order, reason: str) -> None: ...
 
-    def funded(self, m: int, leg: int, amount: int) -> None: ...
+    def funded(self, m: int, leg: int, amount: int) -> str:
+        """The payment's id."""
 
-    def liquidated(self, m: int, leg: int, lots: int, price: int, profit: int, gross: int) -> None:
-        """signed lots closed at `price`, worth `gross` there; what the wallet lost beyond (profit < gross) is the insurance's."""
+    def liquidated(self, m: int, leg: int, lots: int, price: int, profit: int, gross: int) -> str:
+        """The trade's id. signed lots closed at `price`, worth `gross` there; what the wallet lost beyond (profit < gross) is the
+        insurance's."""
 
 
 class Account:
@@ -106,8 +112,14 @@ class Account:
     # ---- orders
 
     def place(self, m: int, order: Order) -> str:
-        """Take an order, or say why not. Between bars it waits for the next price. While one is walked a market order fills where the
-        price stands, and every other rests first and is then met by the rules of resting orders, as the engine's own levels are."""
+        """Take an order, or say why not."""
+        reason = self.refuses(m, order)
+        if not reason:
+            self.take(m, order)
+        return reason
+
+    def refuses(self, m: int, order: Order) -> str:
+        """'' or why the order is not taken."""
         plan = self.plans[m]
         if sum(map(len, self.orders)) >= OPEN_ORDERS_MAX:
             return "too_many_orders"
@@ -117,13 +129,17 @@ class Account:
                 return "no_position"
         elif order.lots < plan[at.MIN_LOTS]:
             return "below_minimum"
+        return ""
+
+    def take(self, m: int, order: Order) -> None:
+        """Between bars it waits for the next price. While one is walked a market order fills where the price stands, and every other
+        rests first and is then met by the rules of resting orders, as the engine's own levels are."""
         if self.point[m] == 0:
             self.queued[m].append(order)
         elif order.kind == "market":
             self.arrive(m, order)
         else:
             self.orders[m].append(order)
-        return ""
 
     def number(self) -> int:
         self._number += 1
@@ -189,15 +205,16 @@ class Account:
             amount = int(state[self.row(m, leg), at.PAID_FUNDING]) - before[leg]
             if not self.lots(m, leg):
                 continue
-            if self.witness is not None:
-                self.witness.funded(m, leg, amount)
-            self.events.append(Paid(f"{self.name}-f{self.number()}", self.instruments[m].symbol, unscaled(amount), self.now_ms))
+            name = f"{self.name}-f{self.number()}" if self.witness is None else self.witness.funded(m, leg, amount)
+            self.events.append(Paid(name, self.instruments[m].symbol, unscaled(amount), self.now_ms))
 
     def opens(self, m: int, price: int) -> None:
         """Liquidation at the open, then what waited for this price, in the order in which it came."""
         self.point[m] = price
         self._liquidate_at(m, price, 0)
         waiting, self.queued[m] = self.queued[m], []
+        if waiting and self.witness is not None:
+            self.witness.arrived(m)
         for order in waiting:
             self.arrive(m, order)
 
@@ -234,6 +251,14 @@ class Account:
     def closes(self, m: int, price: int) -> None:
         self.point[m] = 0
         mark_bar(self.machine.state, m, price)
+
+    def close_all(self, markets: Sequence[int], prices: Sequence[int]) -> None:
+        """As `closes`, of many markets at once."""
+        state, first = self.machine.state, [1 + 2 * m for m in markets]
+        state[first, at.MARK] = prices
+        state[[r + 1 for r in first], at.MARK] = prices
+        for m in markets:
+            self.point[m] = 0
 
     def _met(self, m: int, order: Order, execution: Execution) -> None:
         if execution.price == 0:
@@ -306,10 +331,10 @@ class Account:
         paid = int(state[0, at.FEES]) - fees
         profit = int(state[0, at.WALLET]) - wallet + paid
         one = self.instruments[m]
-        if self.witness is not None:
-            self.witness.filled(m, order, lots, execution.price, paid, profit, maker=execution.maker, closes=closes)
+        name = f"{self.name}-t{self.number()}" if self.witness is None else self.witness.filled(
+            m, order, lots, execution.price, paid, profit, maker=execution.maker, closes=closes)
         self.events.append(Fill(
-            f"{self.name}-t{self.number()}", order.client_id, one.symbol, "buy" if order.side > 0 else "sell", one.quantity(lots),
+            name, order.client_id, one.symbol, "buy" if order.side > 0 else "sell", one.quantity(lots),
             one.price(execution.price), unscaled(paid), unscaled(profit), execution.maker, one.price(self.point[m]), self.now_ms))
 
     # ---- liquidation
@@ -328,26 +353,24 @@ class Account:
 
     def liquidate(self, m: int, leg: int) -> None:
         """The leg is closed at its liquidation price; under cross margin everything else goes with it, at its mark."""
-        state, r, one = self.machine.state, self.row(m, leg), self.instruments[m]
+        state, r = self.machine.state, self.row(m, leg)
         lots, price, wallet = int(state[r, at.LOTS]), int(state[r, at.LIQUIDATION]), int(state[0, at.WALLET])
         others = [(q, int(state[q, at.LOTS]), int(state[q, at.COST]), int(state[q, at.MARK]))
                   for q in range(1, len(state)) if q != r and state[q, at.LOTS] and self.plans[m, at.CROSS]]
         worth = (lots * price - int(state[r, at.COST])) * int(self.plans[m, at.UNIT])
         liquidate(state, self.plans, self.machine.trades, r, self.now_ms)
-        lost = wallet - int(state[0, at.WALLET])
-        self._witness_liquidation(m, leg, lots, price, -lost, worth, others)
-        self.events.append(Liquidated(f"{self.name}-t{self.number()}", one.symbol, "sell" if lots > 0 else "buy", one.quantity(abs(lots)),
-                                      one.price(price), unscaled(lost), self.now_ms))
+        profit = int(state[0, at.WALLET]) - wallet
+        for q, held, cost, mark in others:
+            gross = (held * mark - cost) * int(self.plans[(q - 1) // 2, at.UNIT])
+            profit -= gross
+            self._taken_over((q - 1) // 2, (q - 1) % 2, held, mark, gross, gross)
+        self._taken_over(m, leg, lots, price, profit, worth)
         for order in [order for order in self.orders[m] if order.reduce_only and order.leg == leg]:
             self.orders[m].remove(order)
             self.gone(m, order, "no_position")
 
-    def _witness_liquidation(self, m: int, leg: int, lots: int, price: int, profit: int, worth: int,
-                             others: list[tuple[int, int, int, int]]) -> None:
-        if self.witness is None:
-            return
-        for q, held, cost, mark in others:
-            gross = (held * mark - cost) * int(self.plans[(q - 1) // 2, at.UNIT])
-            profit -= gross
-            self.witness.liquidated((q - 1) // 2, (q - 1) % 2, held, mark, gross, gross)
-        self.witness.liquidated(m, leg, lots, price, profit, worth)
+    def _taken_over(self, m: int, leg: int, lots: int, price: int, profit: int, gross: int) -> None:
+        one = self.instruments[m]
+        name = f"{self.name}-t{self.number()}" if self.witness is None else self.witness.liquidated(m, leg, lots, price, profit, gross)
+        self.events.append(Liquidated(name, one.symbol, "sell" if lots > 0 else "buy", one.quantity(abs(lots)), one.price(price),
+                                      unscaled(-profit), self.now_ms))

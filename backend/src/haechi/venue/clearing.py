@@ -5,7 +5,14 @@ At any price the members' wallets with what is open, and what is kept here, sum 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+
+from haechi.core import layout as at
+
+if TYPE_CHECKING:
+    from haechi.venue.member import Member
 
 
 class Clearing(msgspec.Struct):
@@ -29,3 +36,15 @@ class Clearing(msgspec.Struct):
         self.lots[m] += lots
         self.cash[m] -= money
         self.insurance += gross - profit
+
+    def left(self, member: Member) -> None:
+        """Somebody goes, with what he has; his positions are taken over at their marks."""
+        account, wallet = member.account, member.balance_now
+        for m in range(len(self.lots)):
+            for leg in (0, 1):
+                row, unit = account.machine.state[account.row(m, leg)], int(account.plans[m, at.UNIT])
+                lots, mark = int(row[at.LOTS]), int(row[at.MARK])
+                self.lots[m] += lots
+                self.cash[m] -= lots * mark * unit
+                wallet += (lots * mark - int(row[at.COST])) * unit
+        self.deposits -= wallet

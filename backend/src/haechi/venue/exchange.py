@@ -2,44 +2,35 @@
 
 A bar is walked open → low → high → close when it rises, open → high → low → close when it falls. After everything that happens
 the account's listeners are told, and act, before the price moves on: as if the wire took no time. Orders that come between
-two bars meet the next price, the open of the next bar.
+two bars meet the next price, the open of the next bar. Bars are told to all accounts at the same time, so that what their listeners
+write down can be written together; a listener that fails is logged and stops nobody else.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from haechi.core import layout as at
+import structlog
+
 from haechi.core.engine import begin_bar
 from haechi.core.instrument import Instrument
-from haechi.core.matching import Order, path
+from haechi.core.matching import path
 from haechi.core.plan import Costs
 from haechi.core.walk import refresh_cross
 from haechi.errors import NotFound
-from haechi.exchanges.port import (
-    Accepted,
-    Balance,
-    Bar,
-    Event,
-    Listener,
-    NewOrder,
-    OpenOrder,
-    Outcome,
-    Position,
-    Price,
-    Rejected,
-)
+from haechi.exchanges.port import Bar, Event, Listener, Price
 from haechi.venue.account import Account
 
+if TYPE_CHECKING:
+    from haechi.venue.paper import Paper
+
 CANDLES_KEPT = 5000
-SIDES = {"buy": 1, "sell": -1}
-KINDS_LIMITED = ("limit", "post_only", "stop_limit")
-KINDS_TRIGGERED = ("stop", "stop_limit")
-KINDS = ("market", *KINDS_LIMITED, "stop")
+
+log = structlog.get_logger(__name__)
 
 
 class TickBar(NamedTuple):
@@ -63,6 +54,14 @@ class Ear:
     prices: bool
 
 
+class Host(Protocol):
+    """What makes members of accounts (floor.py)."""
+
+    def open_paper(self, name: str, costs: Costs) -> Paper: ...
+
+    def close_member(self, name: str) -> None: ...
+
+
 class Venue:
     """All markets and accounts of one simulated exchange."""
 
@@ -76,17 +75,31 @@ class Venue:
         self.candles: dict[str, deque[TickBar]] = {one.symbol: deque(maxlen=CANDLES_KEPT) for one in instruments}
         self.bars_played = 0
         self.halted = False  # nobody knows where the markets stand: no order is taken
+        self.settle: Callable[[], None] = lambda: None  # writes down what has happened; called before it is told
+        self.host: Host | None = None  # the floor, which makes members of accounts
 
     def open_account(self, name: str, costs: Costs) -> Paper:
+        """The port of the member of this name, made if there is none. Needs a floor."""
+        if self.host is None:
+            raise RuntimeError("this venue has no floor: accounts can be admitted, but have no port")
+        return self.host.open_paper(name, costs)
+
+    def admit(self, name: str, costs: Costs) -> Account:
         """The account of this name, made if there is none."""
         if name not in self.accounts:
             account = Account(name, self.instruments, costs)
             for symbol, bar in self.last.items():
                 account.closes(self.market[symbol], bar.close)
             self.accounts[name], self.ears[name] = account, []
-        return Paper(self, self.accounts[name])
+        return self.accounts[name]
 
     def close_account(self, name: str) -> None:
+        if self.host is not None:
+            self.host.close_member(name)
+        else:
+            self.dismiss(name)
+
+    def dismiss(self, name: str) -> None:
         self.accounts.pop(name, None)
         self.ears.pop(name, None)
 
@@ -97,11 +110,14 @@ class Venue:
 
     async def instant(self, bars: Mapping[str, TickBar]) -> None:
         """All bars of one instant at once: every account walks its markets, then all closes are marked and told."""
+        await self.walks(bars)
+        await self.closes(bars)
+
+    async def walks(self, bars: Mapping[str, TickBar]) -> None:
         for name in list(self.accounts):
             for symbol, bar in bars.items():
                 if name in self.accounts and self._concerned(name, symbol):
                     await self._walk(self.accounts[name], self.market[symbol], bar)
-        await self.closes(bars)
 
     def _concerned(self, name: str, symbol: str) -> bool:
         """Whether this bar can do anything to the account, or somebody watches the price on it."""
@@ -139,11 +155,12 @@ class Venue:
         for symbol, bar in bars.items():
             self.last[symbol] = bar
             self.candles[symbol].append(bar)
-            for account in self.accounts.values():
-                account.closes(self.market[symbol], bar.close)
+        places = [self.market[symbol] for symbol in bars]
+        prices = [bar.close for bar in bars.values()]
+        for account in self.accounts.values():
+            account.close_all(places, prices)
         self.bars_played += 1
-        for symbol, bar in bars.items():
-            await self._tell_bar(symbol, bar)
+        await self._tell_bars([self.told(symbol, bar) for symbol, bar in bars.items()])
 
     async def _open(self, account: Account, m: int, ts: int, price: int, rates: Sequence[int]) -> None:
         begin_bar(account.machine.state, m, self.bars_played)
@@ -173,6 +190,7 @@ class Venue:
     async def tell(self, account: Account) -> None:
         """Until nothing is left to be told: what listeners do may make new events."""
         while account.events:
+            self.settle()
             await self._hear(account.name, account.events.popleft())
 
     async def _hear(self, name: str, event: Event) -> None:
@@ -184,6 +202,8 @@ class Venue:
                     account.told = True
                 try:
                     await ear.listener.hear(event)
+                except Exception:
+                    log.exception("listener_failed", account=name, symbol=event.symbol)
                 finally:
                     if account is not None:
                         account.told = before
@@ -194,90 +214,16 @@ class Venue:
         return Bar(symbol, self.timeframe_ms, bar.ts, one.price(bar.open), one.price(bar.high), one.price(bar.low), one.price(bar.close),
                    bar.volume)
 
-    async def _tell_bar(self, symbol: str, bar: TickBar) -> None:
-        if not any(self.ears.values()):
+    async def _tell_bars(self, bars: Sequence[Bar]) -> None:
+        """Every account at the same time; one account's listeners in order."""
+        names = [name for name, ears in self.ears.items() if ears]
+        if not names:
             return
-        told = self.told(symbol, bar)
-        for name in list(self.ears):
-            await self._hear(name, told)
+        self.settle()
+        await asyncio.gather(*(self._tell_account(name, bars) for name in names))
+
+    async def _tell_account(self, name: str, bars: Sequence[Bar]) -> None:
+        for bar in bars:
+            await self._hear(name, bar)
             if name in self.accounts:
                 await self.tell(self.accounts[name])
-
-
-@dataclass(frozen=True)
-class Paper:
-    """The port (exchanges/port.py) of one account in this process."""
-
-    venue: Venue
-    account: Account
-
-    async def place(self, order: NewOrder) -> Outcome:
-        m = self.venue.market.get(order.symbol)
-        if m is None:
-            return Rejected("symbol", order.symbol)
-        made, wrong = self._order(m, order)
-        reason = wrong or ("maintenance" if self.venue.halted else "") or self.account.place(m, made)
-        return Rejected(reason) if reason else Accepted(str(made.number))
-
-    def _order(self, m: int, order: NewOrder) -> tuple[Order, str]:
-        """The order in ticks and lots, and what is wrong with it."""
-        one = self.venue.instruments[m]
-        price, trigger = order.price or Decimal(0), order.trigger or Decimal(0)
-        wrong = ""
-        if order.kind not in KINDS:
-            wrong = "kind"
-        elif order.side not in SIDES or any(given % one.tick for given in (price, trigger)) or order.quantity % one.lot:
-            wrong = "precision" if order.side in SIDES else "side"
-        elif order.quantity <= 0:
-            wrong = "below_minimum"
-        elif (order.kind in KINDS_LIMITED) != (price > 0) or (order.kind in KINDS_TRIGGERED) != (trigger > 0):
-            wrong = "price"
-        return Order(self.account.number(), order.client_id, SIDES.get(order.side, 1), one.lots(order.quantity), order.kind,
-                     int(price / one.tick), int(trigger / one.tick), order.reduce_only), wrong
-
-    async def cancel(self, client_id: str) -> Outcome:
-        for m in range(len(self.venue.instruments)):
-            if self.account.cancel(m, client_id):
-                return Accepted(client_id)
-        return Rejected("no_order")
-
-    async def set_leverage(self, symbol: str, leverage: int, *, cross: bool) -> Outcome:
-        reason = self.account.set_leverage(self.venue.index(symbol), leverage, cross=cross)
-        return Rejected(reason) if reason else Accepted(symbol)
-
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
-        """The last closed bars, oldest first."""
-        self.venue.index(symbol)
-        return [self.venue.told(symbol, bar) for bar in list(self.venue.candles[symbol])[-most:]]
-
-    async def open_orders(self) -> list[OpenOrder]:
-        return [self._shown(m, order) for m in range(len(self.venue.instruments))
-                for order in [*self.account.orders[m], *self.account.queued[m]]]
-
-    def _shown(self, m: int, order: Order) -> OpenOrder:
-        one = self.venue.instruments[m]
-        new = NewOrder(order.client_id, one.symbol, "buy" if order.side > 0 else "sell", one.quantity(order.lots), order.kind,
-                       one.price(order.price) if order.price else None, one.price(order.trigger) if order.trigger else None,
-                       order.reduce_only)
-        return OpenOrder(new, str(order.number), Decimal(0))
-
-    async def positions(self) -> list[Position]:
-        found = []
-        for m, one in enumerate(self.venue.instruments):
-            leg = self.account.machine.state[self.account.row(m)]
-            lots, stop = int(leg[at.LOTS]), int(leg[at.LIQUIDATION])
-            if lots:
-                entry = one.tick * int(leg[at.COST]) / lots
-                found.append(Position(one.symbol, one.quantity(lots), entry, one.price(stop) if stop > 0 else None))
-        return found
-
-    async def balance(self) -> Balance:
-        return Balance(self.account.wallet, self.account.equity, self.account.available)
-
-    def listen(self, listener: Listener, *, symbol: str, prices: bool) -> None:
-        self.venue.index(symbol)
-        self.venue.ears[self.account.name].append(Ear(listener, symbol, prices))
-
-    def unlisten(self, listener: Listener) -> None:
-        ears = self.venue.ears.get(self.account.name, [])
-        ears[:] = [ear for ear in ears if ear.listener is not listener]

@@ -5,8 +5,10 @@ Sources give moments; `play` carries them to every account, as the back-test's e
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,7 +27,8 @@ from haechi.venue.records import ApiKey, PublicTrade
 from haechi.venue.refusal import Refusal
 
 if TYPE_CHECKING:
-    from haechi.venue.store import Store
+    from haechi.venue.paper import Paper
+    from haechi.venue.store import Place, Store
 
 FUNDING_INTERVAL_MS = 8 * 3_600_000
 FIRST_ID = 10**18  # numeric, as on the real exchange, and within int64
@@ -64,27 +67,50 @@ class Floor:
         self.now_ms = 0
         self.playing = 0  # the market whose price is under way
         self.changed: set[str] = set()
+        self.place: Place | None = None  # how far what is played has been played; its player's
+        self.epoch = 0  # the newest id of before the market was exchanged for another one
+        self._settling: asyncio.Future[None] | None = None
         self._sinks: list[Sink] = []
         self._next_id = FIRST_ID
         if store is not None:
             store.restore(self)
+        venue.host, venue.settle = self, self.commit
 
     # ---- members
 
     def open_member(self, name: str, *, deposit: Decimal = Decimal(10_000), key: ApiKey | None = None) -> Member:
         """The member of this name, made with this deposit if there is none."""
         if name not in self.members:
-            self._admit(name, deposit)
+            self._admit(name, Costs(slippage=self.slippage, capital=deposit))
         if key is not None:
             self.keys[key.key] = key
             self.changed.add(name)
         self.commit()
         return self.members[name]
 
-    def _admit(self, name: str, deposit: Decimal) -> None:
+    def open_paper(self, name: str, costs: Costs) -> Paper:
+        """The port of the member of this name, made with this capital and slippage if there is none."""
+        from haechi.venue.paper import Paper
+
+        if name not in self.members:
+            self._admit(name, costs)
+            self.commit()
+        return Paper(self.members[name])
+
+    def close_member(self, name: str) -> None:
+        """He takes his money with him; what is open is taken over where the market stands."""
+        member = self.members.pop(name, None)
+        self.venue.dismiss(name)
+        if member is None:
+            return
+        self.clearing.left(member)
+        self.keys = {key: one for key, one in self.keys.items() if one.member != name}
+        self.changed.add(name)
+        self.commit()
+
+    def _admit(self, name: str, costs: Costs) -> None:
         fresh = name not in self.venue.accounts
-        self.venue.open_account(name, Costs(slippage=self.slippage, capital=deposit))
-        account = self.venue.accounts[name]
+        account = self.venue.admit(name, costs)
         account.point = [market.point if market.bar is not None else 0 for market in self.markets]
         account.now_ms = self.now_ms
         for market in self.markets:
@@ -97,6 +123,7 @@ class Floor:
         self._hand_books(member)
         self.clearing.deposits += member.balance_now
         terms.bill(member, -1, member.balance_now, "trans_from_exchange")
+        member.opening = member.bills[-1].bill_id
 
     def _hand_books(self, member: Member) -> None:
         member.account.takes = [market.take if market.limited else None for market in self.markets]
@@ -186,7 +213,31 @@ class Floor:
                 self._book(moment)
             case Close():
                 await self._close(moment)
-        self.commit()
+        self.commit(place=isinstance(moment, Close))
+
+    async def instant(self, bars: Mapping[str, TickBar]) -> None:
+        """All bars of one instant at once, as the venue walks them."""
+        ts = next(iter(bars.values())).ts
+        self.now_ms = max(self.now_ms, ts)
+        await self.venue.walks(bars)
+        self.now_ms = max(self.now_ms, ts + self.venue.timeframe_ms - 1)
+        for symbol, bar in bars.items():
+            market = self.markets[self.market[symbol]]
+            market.point = bar.close
+            market.fundings.extend((ts, rate) for rate in bar.rates)
+        await self._close(Close(ts + self.venue.timeframe_ms - 1, dict(bars)))
+        self.commit(place=True)
+
+    def remember(self, past: Sequence[Mapping[str, TickBar]]) -> None:
+        """Bars of before: shown and learned from, met by nobody. Accounts are marked at the last of them."""
+        for bars in past:
+            for symbol, bar in bars.items():
+                self.venue.candles[symbol].append(bar)
+                self.venue.last[symbol] = bar
+        for account in self.venue.accounts.values():
+            for symbol, bar in self.venue.last.items():
+                account.closes(self.market[symbol], bar.close)
+        self.catch_up()
 
     async def _open(self, moment: Open) -> None:
         self.playing = moment.m
@@ -317,11 +368,32 @@ class Floor:
                     if member.by_client.get(one.client_oid) == one.order_id:
                         del member.by_client[one.client_oid]
 
-    def commit(self) -> None:
-        """Write what changed since the last time, in one transaction."""
-        if self.store is not None and self.changed:
+    def commit(self, *, place: bool = False) -> None:
+        """Write what changed since the last time, in one transaction. place: also when only the market went on."""
+        if self.store is not None and (self.changed or place):
             self.store.write(self, self.changed)
         self.changed.clear()
+
+    async def settled(self) -> None:
+        """Returns when what has happened is on disk. Who waits at the same time shares one transaction. Raises sqlite3.Error."""
+        if self.store is None:
+            return
+        if self._settling is None:
+            loop = asyncio.get_running_loop()
+            self._settling = loop.create_future()
+            loop.call_soon(self._settle)
+        await asyncio.shield(self._settling)
+
+    def _settle(self) -> None:
+        waiting, self._settling = self._settling, None
+        if waiting is None:
+            return
+        try:
+            self.commit()
+        except sqlite3.Error as fault:
+            waiting.set_exception(fault)
+        else:
+            waiting.set_result(None)
 
 
 def adl_word(*, hedge: bool, leg: int, side: int) -> str:

@@ -51,9 +51,15 @@ class Member:
         self.plan_numbers: dict[int, PlanRecord] = {}
         self.resting: dict[str, Order] = {}  # what the account holds of an open order or plan, by record id
         self.balance_now = int(account.machine.state[0, at.WALLET])
+        self.opening = ""  # the bill of what it began with, which is no movement
         self.fail_plans = 0  # so many next triggers fail
         self.dirty: set[tuple[str, str]] = set()
         account.witness = Booking(self)
+
+    @property
+    def now_ms(self) -> int:
+        """The market's time; while whole bars are walked, this account's."""
+        return max(self.floor.now_ms, self.account.now_ms)
 
     # ---- modes
 
@@ -159,11 +165,11 @@ class Member:
 
     def new_order(self, m: int, leg: int, side: int, lots: int, price: int, *, kind: str, force: str = "gtc", client_oid: str = "",
                   closes: bool = False, source: str = "normal", entered: str = "API", preset: Preset | None = None,
-                  stp: str = "none") -> OrderRecord:
+                  stp: str = "none", trigger: int = 0) -> OrderRecord:
         """A new live order in the records; a client id is made where none was given."""
-        now, order_id = self.floor.now_ms, self.floor.next_id()
+        now, order_id = self.now_ms, self.floor.next_id()
         record = OrderRecord(order_id, client_oid or self.floor.next_id(), m, leg, side, lots, price, kind, force, closes, self.hedge,
-                             self.cross(m), self.leverage(m, leg), now, now, preset or Preset(), source, entered, stp=stp)
+                             self.cross(m), self.leverage(m, leg), now, now, preset or Preset(), source, entered, stp=stp, trigger=trigger)
         self.orders[order_id] = record
         self.by_client[record.client_oid] = order_id
         self.dirty.add(("order", order_id))
@@ -182,6 +188,7 @@ class Member:
         """A plan becomes an order; its number in the account is the same, its client id the plan's order id (as Bitget's)."""
         plan = self.plan_numbers.pop(order.number, None)
         if plan is None:
+            self._rests_as(order)
             return
         record = self.new_order(plan.m, plan.leg, plan.side, order.lots, plan.execute, kind="limit" if plan.execute else "market",
                                 client_oid=plan.order_id, closes=plan.closes, source=plans.source(plan), entered="SYS", preset=plan.preset)
@@ -193,13 +200,21 @@ class Member:
         self.dirty.add(("plan", plan.order_id))
         self.told("plan", plan)
 
+    def _rests_as(self, order: Order) -> None:
+        """A stop-limit of the port that was met beyond its limit is a limit order from now on."""
+        record = self.order_numbers.get(order.number)
+        if record is not None and order.kind == "limit" and record.kind == "stop_limit":
+            record.kind, record.updated_ms = "limit", self.now_ms
+            self.dirty.add(("order", record.order_id))
+            self.told("order", record)
+
     def ended(self, order: Order, reason: str) -> None:
         """An order of the account is over without (further) fill."""
         record = self.order_numbers.pop(order.number, None)
         if record is not None:
             self.resting.pop(record.order_id, None)
             if record.open:
-                record.status, record.reason, record.updated_ms = CANCELED, reason, self.floor.now_ms
+                record.status, record.reason, record.updated_ms = CANCELED, reason, self.now_ms
                 self.dirty.add(("order", record.order_id))
                 self.told("order", record)
             plans.failed(self, record, reason)

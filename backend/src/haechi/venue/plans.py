@@ -210,7 +210,8 @@ def after_fill(member: Member, m: int, record: OrderRecord, lots: int, *, closes
         if resting is not None:
             resting.lots = plan.lots or held
     if not held:
-        for order in [one for one in member.open_orders(m) if one.closes and one.leg == record.leg and one is not record]:
+        for order in [one for one in member.open_orders(m) if one.closes and one.leg == record.leg and one is not record
+                      and not one.by_port]:
             orders.cancel(member, order, "position_closed")
 
 

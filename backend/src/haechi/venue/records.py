@@ -10,6 +10,7 @@ import msgspec
 
 NET, SHORT = 0, 1
 LIVE, PARTLY, FILLED, CANCELED = "live", "partially_filled", "filled", "canceled"
+PORT = "PORT"  # where an order was entered
 PLAN_LIVE, PLAN_EXECUTED, PLAN_FAILED, PLAN_CANCELLED = "live", "executed", "fail_execute", "cancelled"
 ENTRY_PLANS = ("normal_plan", "track_plan")
 POSITION_PLANS = ("profit_plan", "loss_plan", "moving_plan", "pos_profit", "pos_loss")
@@ -34,7 +35,7 @@ class OrderRecord(msgspec.Struct):
     side: int
     lots: int
     price: int  # 0: market order
-    kind: str  # limit | market
+    kind: str  # limit | market; by the port also stop | stop_limit
     force: str  # gtc | ioc | fok | post_only
     closes: bool
     hedge: bool
@@ -53,10 +54,16 @@ class OrderRecord(msgspec.Struct):
     reason: str = ""  # why it ended without (further) fill, our word; "" while it lives
     trade_side: str = ""  # set where it is not plain: burst_…, dte_sys_adl_…, reduce_…
     stp: str = "none"
+    trigger: int = 0  # of a stop that came by the port of this process
 
     @property
     def open(self) -> bool:
         return self.status in (LIVE, PARTLY)
+
+    @property
+    def by_port(self) -> bool:
+        """It came by the port of this process (paper.py), where nothing but its owner or the market ends it."""
+        return self.entered == PORT
 
     @property
     def left(self) -> int:

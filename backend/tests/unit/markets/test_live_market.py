@@ -13,7 +13,7 @@ from haechi.exchanges.port import NewOrder, Rejected
 from haechi.markets.live.live import open_live, symbols_of
 from haechi.markets.venue_command import venue
 from haechi.platform.clock import SystemClock
-from haechi.venue.exchange import Paper
+from haechi.venue.paper import Paper
 from haechi.venue.refusal import Refusal
 from haechi.venue.requests import OrderRequest
 
@@ -85,7 +85,7 @@ async def test_a_silent_stream_halts_the_market_and_invents_nothing() -> None:
         with pytest.raises(Refusal, match="41114"):
             member.place(market_order(-10))
         order = NewOrder("x", "BTCUSDT", "sell", D("0.01"), "market")
-        assert await Paper(at.ours.venue, member.account).place(order) == Rejected("maintenance")
+        assert await Paper(member).place(order) == Rejected("maintenance")
         assert at.ours.contracts[0].status == "maintain"
         at.faults.remove()
         await at.theirs.trade(600_050)
@@ -98,7 +98,7 @@ async def test_a_silent_stream_halts_the_market_and_invents_nothing() -> None:
 async def test_a_stop_is_met_by_what_happened_in_a_gap() -> None:
     async with both() as at:
         await at.start()
-        paper = Paper(at.ours.venue, at.ours.open_member("m").account)
+        paper = Paper(at.ours.open_member("m"))
         await paper.place(NewOrder("in", "BTCUSDT", "buy", D("0.01"), "market"))
         await paper.place(NewOrder("out", "BTCUSDT", "sell", D("0.01"), "stop", trigger=D("59500"), reduce_only=True))
         await at.faults.add({"kind": "silent_stream"})
@@ -159,7 +159,7 @@ async def test_a_gap_is_not_closed_while_rest_fails_and_the_market_stays_halted(
 async def test_funding_is_paid_at_their_hour_and_rate() -> None:
     async with both() as at:
         await at.start()
-        paper = Paper(at.ours.venue, at.ours.open_member("m").account)
+        paper = Paper(at.ours.open_member("m"))
         await paper.place(NewOrder("in", "BTCUSDT", "buy", D("0.01"), "market"))
         due = at.live.bars.funding[0][1]
         at.live.bars.funding[0] = (20_000, at.theirs.wall_ms // MINUTE * MINUTE + MINUTE)  # as if it were due with the next minute

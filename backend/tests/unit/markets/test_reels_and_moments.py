@@ -54,7 +54,7 @@ async def test_stops_and_limits_fill_alike_in_steps_and_in_whole_bars() -> None:
     instruments, instants = synthetic_instants(400)
     floor = Floor(Venue(instruments, timeframe_ms=MINUTE), clock=lambda: 0, slippage=Decimal("0.0001"))
     whole = Venue(instruments, timeframe_ms=MINUTE)
-    whole.open_account("ann", Costs(slippage=Decimal("0.0001"), capital=Decimal(10_000)))
+    whole.admit("ann", Costs(slippage=Decimal("0.0001"), capital=Decimal(10_000)))
     ann, account = floor.open_member("ann"), whole.accounts["ann"]
     account.plans[:] = ann.account.plans
     count = 0

@@ -10,7 +10,9 @@ from haechi.core.plan import Costs, Plan
 from haechi.core.run import Market, atr_ticks, bar_columns, funding_rows
 from haechi.core.units import scaled
 from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, NewOrder, Paid, Price, Rejected
-from haechi.venue.exchange import Paper, TickBar, Venue
+from haechi.venue.exchange import TickBar, Venue
+from haechi.venue.floor import Floor
+from haechi.venue.paper import Paper
 
 
 class BareTrader:
@@ -92,7 +94,7 @@ class BareTrader:
 async def played(market: Market, plan: Plan, costs: Costs) -> BareTrader:
     """All bars of the market through the venue."""
     venue = Venue([market.instrument], timeframe_ms=market.bars.timeframe_ms)
-    paper = venue.open_account("a", costs)
+    paper = Floor(venue, clock=lambda: 0).open_paper("a", costs)
     await paper.set_leverage(market.instrument.symbol, plan.leverage, cross=plan.margin == "cross")
     trader = BareTrader(market, plan, costs, paper)
     paper.listen(trader, symbol=market.instrument.symbol, prices=trader.engine.watches_price)

@@ -23,10 +23,11 @@ from haechi.exchanges.bitget.changes import Changes
 from haechi.exchanges.bitget.clock import ServerClock
 from haechi.exchanges.bitget.ears import Ears
 from haechi.exchanges.bitget.endpoints import ACCOUNTS, POSITIONS
-from haechi.exchanges.bitget.events import Events, fill_event
+from haechi.exchanges.bitget.events import Events
 from haechi.exchanges.bitget.evidence import Evidence, listing, readable
 from haechi.exchanges.bitget.examine import Examined, examine
 from haechi.exchanges.bitget.feed import Feed
+from haechi.exchanges.bitget.looking import Looking
 from haechi.exchanges.bitget.market import Market
 from haechi.exchanges.bitget.orders import Orders
 from haechi.exchanges.bitget.parse import OrderReport
@@ -34,15 +35,32 @@ from haechi.exchanges.bitget.reconcile import Reconciliation
 from haechi.exchanges.bitget.requests import COIN, PRODUCT, resting
 from haechi.exchanges.bitget.rest import ADDRESS, Rest
 from haechi.exchanges.bitget.sign import ApiKey
+from haechi.exchanges.bitget.since import Since
 from haechi.exchanges.bitget.streams import Stream
 from haechi.exchanges.bitget.terms import AccountTerms
 from haechi.exchanges.bitget.text import Item
 from haechi.exchanges.bitget.tracking import Book, Tracked
 from haechi.exchanges.errors import Refused, Unreachable
-from haechi.exchanges.port import Balance, Bar, Fill, Listener, NewOrder, OpenOrder, Outcome, Paid, Position
+from haechi.exchanges.port import (
+    Balance,
+    Bar,
+    Fill,
+    Liquidated,
+    Listener,
+    Moved,
+    NewOrder,
+    OpenOrder,
+    Outcome,
+    Paid,
+    Position,
+    Rejected,
+    Seen,
+    Unknown,
+)
 from haechi.platform.clock import Clock
 
 PUBLIC_IDLE_MS = 15_000  # tickers come every second
+BLIND_AFTER_MS = 30_000  # three rounds of the reconciliation
 BARS_EVERY_ROUNDS = 3  # the stream says when a bar has closed; REST looks whether it forgot one
 PRIVATE_TOPICS = {("fill", "default"), ("orders", "default"), ("orders-algo", "default")}
 
@@ -71,6 +89,7 @@ class Bitget:
         self.book, self.evidence, self.ears, self.terms = Book(), Evidence(self.rest), Ears(), AccountTerms(self.rest)
         self.events = Events(self.book, self.evidence, self.ears.tell, self.shared.monotonic)
         self.orders = Orders(self.rest, self.book, self.evidence, self.events, self.terms, self.market, self._doubt)
+        self.looking, self.since = Looking(self.orders), Since(self.book, self.evidence, self.events)
         self.feed = Feed(self.market, self.ears)
         common: dict[str, Any] = {"clock": self.server_clock, "sleep": sleep, "measure": self.rest.measure,
                                   "alarm": alarm, "demo": demo}
@@ -161,22 +180,30 @@ class Bitget:
                 return readable(ACCOUNTS, parse.balance, one)
         raise Unreachable(f"Bitget shows no {COIN} futures balance; transfer {COIN} to the futures account")
 
-    async def fills_since(self, time_ms: int) -> list[Fill]:
-        """All fills from then on, oldest first, with our client ids where they can be known."""
-        found = []
-        for report in await self.evidence.fills(startTime=str(time_ms)):
-            one = self.book.owner(report.client_id, report.order_id)
-            client_id = one.id if one else report.client_id
-            if not client_id:
-                detail = await self.evidence.detail(report.symbol, order_id=report.order_id)
-                client_id = detail.client_id if detail else report.order_id
-            found.append(fill_event(report, client_id))
-        return found
+    async def look(self, order: NewOrder, sent_ms: int) -> Seen | Rejected | Unknown:
+        return await self.looking.look(order, sent_ms)
+
+    async def fills_since(self, time_ms: int) -> list[Fill | Liquidated]:
+        return await self.since.fills(time_ms)
 
     async def payments_since(self, time_ms: int) -> list[Paid]:
-        """All funding from then on, oldest first; positive is taken."""
-        return [Paid(one.bill_id, one.symbol, -(one.amount + one.fee), one.time_ms)
-                for one in await self.evidence.payments(startTime=str(time_ms))]
+        return await self.since.payments(time_ms)
+
+    async def movements_since(self, time_ms: int) -> list[Moved]:
+        return await self.since.movements(time_ms)
+
+    def blind(self) -> str:
+        """'' or why not to rely on what is told: key | stream | clock | reconciliation, then a sentence."""
+        if self.private.refused or self.reconciliation.key_refused:
+            return "key: Bitget refuses it"
+        if not self.private.ready:
+            return "stream: the private stream is not ready"
+        if self.server_clock.offset_ms is None:
+            return "clock: Bitget's time was not measured yet"
+        done, now = self.reconciliation.done_ms, self.shared.monotonic()
+        if done is None:
+            return "reconciliation: there was none yet"
+        return f"reconciliation: none since {(now - done) // 1000} s" if now - done > BLIND_AFTER_MS else ""
 
     # ---- events
 

@@ -88,8 +88,7 @@ class Events:
             return False
         if report.liquidation:
             self._new(report.trade_id)
-            await self.tell(Liquidated(report.trade_id, report.symbol, report.side, report.quantity, report.price,
-                                       report.fee - report.profit, report.time_ms))
+            await self.tell(liquidated_event(report))
             return True
         one, sure = await self._owner(report)
         if one is None and not sure and not self._waited(report):
@@ -199,6 +198,11 @@ def fill_event(report: FillReport, client_id: str) -> Fill:
     """`market` is the price of the trade itself: it is where the market stood."""
     return Fill(report.trade_id, client_id, report.symbol, report.side, report.quantity, report.price, report.fee, report.profit,
                 report.maker, report.price, report.time_ms)
+
+
+def liquidated_event(report: FillReport) -> Liquidated:
+    lost = report.fee - report.profit
+    return Liquidated(report.trade_id, report.symbol, report.side, report.quantity, report.price, lost, report.time_ms)
 
 
 def ending(report: OrderReport) -> str:

@@ -12,7 +12,7 @@ from haechi.exchanges.bitget.answers import Answer, Unreadable
 from haechi.exchanges.bitget.codes import Kind
 from haechi.exchanges.bitget.endpoints import BILLS, FILLS, OPEN_ORDERS, OPEN_PLANS, ORDER, ORDER_HISTORY, PLAN_HISTORY, Endpoint
 from haechi.exchanges.bitget.parse import FillReport, OrderReport, Payment, PlanReport
-from haechi.exchanges.bitget.requests import PRODUCT
+from haechi.exchanges.bitget.requests import COIN, PRODUCT
 from haechi.exchanges.bitget.rest import Rest, failed
 from haechi.exchanges.bitget.text import Item, maybe
 from haechi.exchanges.errors import Unreachable
@@ -70,9 +70,14 @@ class Evidence:
 
     async def payments(self, *, known: Callable[[str], bool] | None = None, **params: Any) -> list[Payment]:
         """Funding, oldest first; as `fills`."""
+        return await self.bills(known=known, businessType="contract_settle_fee", **params)
+
+    async def bills(self, *, known: Callable[[str], bool] | None = None, **params: Any) -> list[Payment]:
+        """Changes of the margin coin's wallet, oldest first; as `fills`."""
         found: list[Payment] = []
-        async for one in self._back_to(known, BILLS, "bills", "billId", businessType="contract_settle_fee", **params):
-            found += one_of_list(BILLS, parse.payment, one)
+        async for one in self._back_to(known, BILLS, "bills", "billId", **params):
+            if maybe(one, "coin").upper() in ("", COIN):
+                found += one_of_list(BILLS, parse.payment, one)
         return sorted(reversed(found), key=lambda paid: paid.time_ms)
 
     async def _back_to(self, known: Callable[[str], bool] | None, endpoint: Endpoint, name: str, identity: str,

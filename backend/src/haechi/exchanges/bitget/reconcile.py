@@ -36,6 +36,7 @@ class Reconciliation:
         self.sleep, self.feed, self.blind, self.lied, self.alarm = sleep, feed, blind, lied, alarm
         self.rounds = 0
         self.done_ms: int | None = None  # monotonic time of the last round without a failure
+        self.key_refused = False
         self.first_by_rest: dict[str, int] = {}
         self.catching_up = True  # the private stream is new: what it missed before is no lie of its
         self._paid_ms: int | None = None
@@ -73,7 +74,8 @@ class Reconciliation:
     def _refused(self, error: Refused) -> int:
         word = str((error.details or {}).get("word", "refused"))
         self.alarm(word, error.message)
-        return KEY_REFUSED_MS if (error.details or {}).get("kind") == str(Kind.KEY) else EVERY_MS
+        self.key_refused = (error.details or {}).get("kind") == str(Kind.KEY)
+        return KEY_REFUSED_MS if self.key_refused else EVERY_MS
 
     async def _pause(self, ms: int) -> None:
         """Until the time is over or somebody says `soon`; a second at least, so that no doubt becomes a storm."""
@@ -107,7 +109,7 @@ class Reconciliation:
             await self.payments()
             self._paid_ms = now
         await self.feed()
-        self.done_ms = now
+        self.done_ms, self.key_refused = now, False
 
     def stream_opened(self) -> None:
         self.catching_up = True

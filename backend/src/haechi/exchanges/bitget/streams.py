@@ -62,6 +62,11 @@ class Stream:
         self._sending = asyncio.Lock()
         self._wanted = asyncio.Event()  # nobody needs a stream without a channel
 
+    @property
+    def refused(self) -> bool:
+        """The last connection was not let in with this key."""
+        return self._refused
+
     def _now(self) -> int:
         return int(self.clock.clock.monotonic() * 1000)
 

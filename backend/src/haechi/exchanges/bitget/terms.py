@@ -53,7 +53,7 @@ class AccountTerms:
 
     async def _one_way(self) -> Outcome | None:
         """Hedge mode is left where nothing is held; None when it was."""
-        made = await self._set(SET_POSITION_MODE, {"productType": PRODUCT, "posMode": "one_way_mode"})
+        made = await self.one_way()
         if isinstance(made, Rejected):
             log.error("bitget_hedge_mode", code=made.code)
             return made if made.reason not in ("position_open", "parameter") else Rejected("mode", made.code)
@@ -68,8 +68,7 @@ class AccountTerms:
                 if refused is not None:
                     return refused
             if terms.cross != cross:
-                made = await self._set(SET_MARGIN_MODE, {"symbol": symbol, "productType": PRODUCT, "marginCoin": COIN,
-                                                         "marginMode": "crossed" if cross else "isolated"})
+                made = await self.margin_mode(symbol, cross=cross)
                 if isinstance(made, Rejected):
                     return made
                 terms = await self.read(symbol)
@@ -83,6 +82,14 @@ class AccountTerms:
             self.wanted_cross[symbol] = cross
             return Accepted(symbol)
         return refused if isinstance(refused, Rejected) else Unknown(f"the account shows {terms}")
+
+    async def one_way(self) -> Outcome:
+        """One position a symbol, instead of a long and a short one. Refused while something is held or rests."""
+        return await self._set(SET_POSITION_MODE, {"productType": PRODUCT, "posMode": "one_way_mode"})
+
+    async def margin_mode(self, symbol: str, *, cross: bool) -> Outcome:
+        return await self._set(SET_MARGIN_MODE, {"symbol": symbol, "productType": PRODUCT, "marginCoin": COIN,
+                                                 "marginMode": "crossed" if cross else "isolated"})
 
     async def _leverage(self, symbol: str, leverage: int, terms: Terms) -> Outcome | None:
         if terms.leverage == leverage and terms.leverage_short == leverage:

@@ -1,0 +1,283 @@
+"""Our books against the exchange's: at the start before anything is sent, then on a timer, and at once when something is doubtful.
+
+An order that is not on a list is looked for; a fill that nobody told of is fetched; what others did on the account is taken over as
+theirs and never touched. A difference that stays stops new risk and rings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import insert, select
+
+from haechi.exchanges.errors import Refused, Unreachable
+from haechi.exchanges.port import Fill, Gone, Liquidated, Moved, NewOrder, Rejected, Seen
+from haechi.platform.db import Session
+from haechi.trading import ledger
+from haechi.trading.desk_door import moved
+from haechi.trading.models import CANCELED, EXTERNAL, FILLED, OPEN, REJECTED, SENT, UNKNOWN, Booking, Order
+from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER
+from haechi.trading.working import Working
+
+if TYPE_CHECKING:
+    from haechi.trading.desk import Desk
+
+EVERY_S = 10.0
+DOUBTFUL_S = 1.0  # while an order is unknown or something failed
+PAUSE_S = 0.5  # the shortest time between two rounds
+OVERLAP_MS = 120_000  # fills may be shown later than they happened
+DEEP_MS = 3 * 3_600_000  # and some much later
+DEEP_EVERY = 30  # rounds
+SETTLED_MS = 2_000  # an order just sent may not be on the lists yet
+LOOKS_MAX = 20
+UNKNOWN_ALARM_MS = 120_000
+ZERO = Decimal(0)
+
+log = structlog.get_logger(__name__)
+
+
+class Check:
+    """The reconciliation of one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.rounds = 0
+        self.failures = 0
+        self.reconciled_ms = 0
+        self._wake = asyncio.Event()
+        self._differed: object = None
+        self._lock = asyncio.Lock()
+
+    def soon(self) -> None:
+        self._wake.set()
+
+    async def live(self) -> None:
+        while True:
+            await self._pause()
+            try:
+                await self.once()
+                self.failures = 0
+                self.desk.calm("", "unreachable", key="")
+            except (Unreachable, Refused) as error:
+                self.failures += 1
+                word = str((error.details or {}).get("word", ""))
+                log.warning("not_reconciled", account_id=self.desk.account_id, why=error.message)
+                if self.failures >= 3 or word == "key":
+                    self.desk.alarm("", "key" if word == "key" else "unreachable", key="", why=error.message)
+            except Exception:  # a fault of ours must not end the reconciliation
+                self.failures += 1
+                log.exception("reconciliation_failed", account_id=self.desk.account_id)
+
+    async def _pause(self) -> None:
+        """Until the timer or somebody who doubts; never shorter than PAUSE_S, so that no doubt becomes a storm."""
+        desk = self.desk
+        await desk.office.sleep(PAUSE_S)
+        doubtful = self.failures or not desk.ready or any(one.status == UNKNOWN for one in desk.orders.working.values())
+        wait = (DOUBTFUL_S * min(2 ** min(self.failures, 4), 10) if doubtful else EVERY_S) - PAUSE_S
+        if self._wake.is_set():
+            self._wake.clear()
+            return
+        timer, wake = asyncio.ensure_future(desk.office.sleep(wait)), asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait([timer, wake], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in (timer, wake):
+                one.cancel()
+            self._wake.clear()
+
+    # ---- the first time
+
+    async def begin(self) -> None:
+        """Before the first order. A new account is taken over as it is; an old one is brought up to date."""
+        desk = self.desk
+        if not desk.known and not desk.wallet and desk.mode != "paper":
+            await self._take_over()
+        await self.once(deep=True)
+
+    async def _take_over(self) -> None:
+        """The first day at an exchange where there was a life before: what is there is booked as it stands."""
+        desk = self.desk
+        now = desk.clock.now_ms()
+        for fill in await desk.exchange.fills_since(now - DEEP_MS):
+            desk.known[fill.trade_id] = None
+        for paid in await desk.exchange.payments_since(now - DEEP_MS):
+            desk.known[paid.payment_id] = None
+        for one in await desk.exchange.movements_since(now - DEEP_MS):
+            desk.known[one.movement_id] = None
+        balance = await desk.exchange.balance()
+        desk.newest_ms = now
+        await desk.hear(Moved("opening", "opening", balance.wallet, now))
+        for position in await desk.exchange.positions():
+            pieces = desk.holdings.adopt(EXTERNAL_OWNER, position.symbol, position.quantity, position.entry)
+            await desk.scribe.write(ledger.adopting(desk.user_id, desk.account_id, position, pieces, now))
+
+    # ---- one round
+
+    async def once(self, *, deep: bool = False) -> None:
+        """Everything once. Raises Unreachable or Refused; what was found until then is kept."""
+        async with self._lock:
+            deep = deep or self.rounds % DEEP_EVERY == DEEP_EVERY - 1
+            self.rounds += 1
+            await self._events(deep=deep)
+            await self._orders()
+            await self._balances()
+            self.desk.ready = True
+            self.reconciled_ms = self.desk.clock.now_ms()
+            await self._again()
+
+    async def _events(self, *, deep: bool) -> None:
+        desk = self.desk
+        since = max(desk.newest_ms - (DEEP_MS if deep else OVERLAP_MS), 0)
+        if self.rounds == 1 and desk.mode == "paper" and not desk.known:
+            since = 0
+        found: list[Fill | Liquidated | Moved] = []
+        found += await desk.exchange.fills_since(since)
+        paid = await desk.exchange.payments_since(since)
+        found += await desk.exchange.movements_since(since)
+        for event in sorted([*found, *paid], key=lambda one: one.time_ms):
+            await desk.hear(event)
+
+    async def _orders(self) -> None:
+        """What should rest and does not is looked for, one by one; what rests and is not ours is noted."""
+        desk = self.desk
+        resting = await desk.exchange.open_orders()
+        there = {one.order.client_id for one in resting}
+        for rests in resting:
+            if rests.order.client_id not in desk.orders.working:
+                await self._stranger(rests.order, rests.exchange_id, rests.filled)
+        settled = desk.clock.now_ms() - SETTLED_MS
+        sought = [one for one in list(desk.orders.working.values())
+                  if one.sent_ms <= settled and (one.id not in there or one.status != OPEN or one.canceling)]
+        for one in sorted(sought, key=lambda one: one.asked_ms)[:LOOKS_MAX]:
+            await self._look(one)
+
+    async def _look(self, one: Working) -> None:
+        desk = self.desk
+        one.asked_ms = desk.clock.now_ms()
+        found = await desk.exchange.look(one.order, one.sent_ms)
+        if one.id not in desk.orders.working:
+            return  # it has ended while we asked
+        match found:
+            case Seen():
+                await self._seen(one, found)
+            case Rejected():
+                await self._ended(one, REJECTED, found.reason)
+            case _:
+                if desk.clock.now_ms() - one.sent_ms > UNKNOWN_ALARM_MS:
+                    desk.alarm(one.owner, "unknown_order", key=one.id, order=one.id, symbol=one.order.symbol)
+
+    async def _seen(self, one: Working, found: Seen) -> None:
+        desk = self.desk
+        desk.calm(one.owner, "unknown_order", key=one.id)
+        one.exchange_id = found.exchange_id or one.exchange_id
+        if found.filled > one.filled:
+            for fill in await desk.exchange.fills_since(max(min(one.sent_ms, desk.newest_ms) - OVERLAP_MS, 0)):
+                await desk.hear(fill)
+        if found.filled > one.filled or one.id not in desk.orders.working:
+            return  # its fills are not shown yet: not over for us
+        if found.status == "open":
+            if one.status != OPEN:
+                one.status = OPEN
+                desk.later(moved(desk.user_id, one.id, OPEN, desk.clock.now_ms(), exchange_id=one.exchange_id))
+            if one.canceling and desk.clock.now_ms() - one.asked_ms >= 0:
+                one.canceling = False  # the cancelling did not arrive: whoever wants it away asks again
+                if not one.foreign:
+                    await self._poke(one.owner)
+            return
+        await self._ended(one, {"filled": FILLED, "canceled": CANCELED}.get(found.status, REJECTED), found.reason or found.status)
+
+    async def _ended(self, one: Working, status: str, reason: str) -> None:
+        desk = self.desk
+        desk.orders.end(one, status)
+        desk.calm(one.owner, "unknown_order", key=one.id)
+        desk.later(moved(desk.user_id, one.id, status, desk.clock.now_ms(), reason=reason[:32], exchange_id=one.exchange_id))
+        face = desk.faces.get(one.owner)
+        if face is None or status == FILLED:
+            return
+        if one.canceling:
+            await face.poke()
+        else:
+            await face.take(Gone(one.id, one.order.symbol, reason, desk.clock.now_ms()), one.role)
+
+    async def _stranger(self, order: NewOrder, exchange_id: str, filled: Decimal) -> None:
+        """Resting there, and not known to be ours and open. One of ours that no table has comes back to its owner."""
+        desk = self.desk
+        known = desk.orders.ended.get(order.client_id)
+        if known is not None:
+            return  # a list that lags behind
+        owner = desk._owner_of(order.client_id)
+        ours = owner in (MANUAL_OWNER, *desk.bots)
+        now = desk.clock.now_ms()
+        one = Working(order, owner if ours else EXTERNAL_OWNER, "lost" if ours else "external", OPEN, now, filled, 1, exchange_id,
+                      foreign=not ours)
+        desk.orders.add(one)
+        row = {"id": order.client_id[:48] or f"x{exchange_id}"[:48], "user_id": desk.user_id, "account_id": desk.account_id,
+               "bot_id": "" if one.owner == EXTERNAL_OWNER else one.owner, "symbol": order.symbol, "role": one.role, "side": order.side,
+               "kind": order.kind, "quantity": order.quantity, "price": order.price, "trigger": order.trigger,
+               "reduce_only": order.reduce_only, "status": OPEN, "reason": "", "exchange_id": exchange_id, "intent": None,
+               "origin": "bot" if ours else EXTERNAL, "filled": filled, "leverage": 0, "decision": 0, "sent_ms": now, "created_ms": now,
+               "updated_ms": now}
+
+        async def work(session: Session) -> None:
+            query = select(Order.id).where(Order.user_id == desk.user_id, Order.id == row["id"])
+            if (await session.execute(query)).first() is None:
+                await session.execute(insert(Order), [row])
+
+        desk.later(work)
+        log.warning("order_adopted", account_id=desk.account_id, client_id=order.client_id, ours=ours)
+
+    # ---- the sums
+
+    async def _balances(self) -> None:
+        """Positions and wallet. A difference seen twice, with nothing on its way, is one."""
+        desk = self.desk
+        positions = {one.symbol: one.quantity for one in await desk.exchange.positions() if one.quantity}
+        balance = await desk.exchange.balance()
+        mine = {symbol: desk.holdings.total(symbol) for symbol in desk.holdings.symbols() if desk.holdings.total(symbol)}
+        busy = any(one.status in (SENT, UNKNOWN) for one in desk.orders.working.values())
+        differs = "" if positions == mine else f"positions {shown(positions)} at the exchange, {shown(mine)} in the books"
+        if not differs and balance.wallet != desk.wallet:
+            differs = f"wallet {balance.wallet} at the exchange, {desk.wallet} in the books"
+        if not differs or busy:
+            self._differed = None
+            if not differs and desk.mismatch:
+                desk.mismatch = ""
+                desk.calm("", "books_differ", key="")
+            return
+        if self._differed == differs:
+            desk.mismatch = differs
+            desk.alarm("", "books_differ", key="", difference=differs)
+            self.rounds = DEEP_EVERY - 1  # the next round looks further back
+        self._differed = differs
+        self.soon()
+
+    async def _again(self) -> None:
+        """Who waits for another try, and what is no longer there."""
+        desk = self.desk
+        now = desk.clock.now_ms()
+        for face in list(desk.faces.values()):
+            if desk.due_again(face.owner, now):
+                await face.poke()
+
+    async def _poke(self, owner: str) -> None:
+        face = self.desk.faces.get(owner)
+        if face is not None:
+            await face.poke()
+
+    async def in_books(self, exchange_id: str) -> bool:
+        """Whether an old event is booked, by the table."""
+        desk = self.desk
+
+        async def read(session: Session) -> bool:
+            query = select(Booking.id).where(Booking.user_id == desk.user_id, Booking.account_id == desk.account_id,
+                                             Booking.exchange_id == exchange_id)
+            return (await session.execute(query)).first() is not None
+
+        return bool(await desk.scribe.write(read))
+
+
+def shown(quantities: dict[str, Decimal]) -> str:
+    return ", ".join(f"{symbol} {quantity.normalize():f}" for symbol, quantity in sorted(quantities.items())) or "none"

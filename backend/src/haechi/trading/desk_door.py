@@ -1,0 +1,219 @@
+"""The door to the exchange: the only place where an order leaves. Judged, saved as SENT, committed, then sent, each once.
+
+Without a database only what makes a position smaller may leave, after it was kept in the reserve. Rules about whether an order may
+exist are in core/risk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from haechi.core.risk import Refused
+from haechi.exchanges.errors import Refused as ExchangeRefused
+from haechi.exchanges.errors import Unreachable
+from haechi.exchanges.port import Accepted, Outcome, Rejected, Unknown
+from haechi.platform.db import Session
+from haechi.trading.gate import Approved
+from haechi.trading.lease import LeaseLost
+from haechi.trading.models import BOT, CANCELED, MANUAL, NEXT, OPEN, REJECTED, SENT, UNKNOWN, Order
+from haechi.trading.owner import Owner
+from haechi.trading.reserve import Full
+from haechi.trading.scribe import Unwritten, Work
+from haechi.trading.working import Ticket, Working
+
+if TYPE_CHECKING:
+    from haechi.trading.desk import Desk
+
+log = structlog.get_logger(__name__)
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """It left under this id, with this outcome."""
+
+    client_id: str
+    outcome: Outcome
+
+
+Answer = Sent | Refused
+
+
+class Door:
+    """Of one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def send(self, owner: Owner, tickets: Sequence[Ticket], *, also: Work | None = None) -> list[Answer]:
+        """Each ticket's answer, in their order. `also` is written in the same transaction, whether or not anything may leave."""
+        judged = [self._judged(owner, ticket) for ticket in tickets]
+        passed = [(approved, one) for approved, one in judged if one is not None and isinstance(approved, Approved)]
+        refused = await self._written(owner, passed, also)
+        answers: list[Answer] = []
+        for verdict, one in judged:
+            if one is None or isinstance(verdict, Refused):
+                answers.append(verdict)  # type: ignore[arg-type]
+            elif one.id in refused:
+                self.desk.orders.working.pop(one.id, None)
+                answers.append(refused[one.id])
+            else:
+                answers.append(Sent(one.id, await self._place(verdict, one)))
+        return answers
+
+    def _judged(self, owner: Owner, ticket: Ticket) -> tuple[Approved | Refused, Working | None]:
+        desk = self.desk
+        now = desk.clock.now_ms()
+        verdict = desk.gate.judge(owner, desk.intent(ticket), desk.view(owner, ticket.symbol), now_ms=now)
+        if isinstance(verdict, Refused):
+            return verdict, None
+        one = Working(ticket.order(desk.next_id(owner)), owner.bot_id, ticket.role, SENT, now, leverage=ticket.leverage)
+        desk.orders.add(one)
+        desk.intents[one.id] = ticket.intent
+        return verdict, one
+
+    # ---- on paper first
+
+    async def _written(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> dict[str, Refused]:
+        """Commit the intents. What may not be sent after all, by client id."""
+        if not passed and also is None:
+            return {}
+        try:
+            await self._commit(owner, passed, also)
+        except IntegrityError:
+            return await self._without_repeats(owner, passed, also)
+        except Unwritten as why:
+            return self._reserved(owner, passed, str(why))
+        except LeaseLost as why:
+            return {one.id: Refused("lease", str(why), "one process") for _, one in passed}
+        return {}
+
+    async def _commit(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> None:
+        rows = [self._row(owner, approved, one) for approved, one in passed]
+
+        async def work(session: Session) -> None:
+            if rows:
+                await session.execute(insert(Order), rows)
+            if also is not None:
+                await also(session)
+
+        await self.desk.scribe.write(work)
+
+    async def _without_repeats(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> dict[str, Refused]:
+        """One of these wishes became an order before: what adds risk is sent at most once."""
+        refused = {one.id: Refused("sent_before", one.role, "once") for _, one in passed if not one.order.reduce_only}
+        rest = [(approved, one) for approved, one in passed if one.id not in refused]
+        for _, one in rest:
+            self.desk.intents[one.id] = None
+        return refused | await self._written(owner, rest, also)
+
+    def _reserved(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], why: str) -> dict[str, Refused]:
+        """No durable intent, no new risk. Exits go on: kept in the reserve, and in the table as soon as there is one."""
+        refused = {}
+        for approved, one in passed:
+            row = self._row(owner, approved, one)
+            if not one.order.reduce_only:
+                refused[one.id] = Refused("journal", one.role, why)
+                self.desk.later(forgotten(one.id, owner.user_id))
+                continue
+            try:
+                self.desk.reserve.keep(plain(row))
+            except Full as full:
+                log.error("reserve_full", client_id=one.id, why=str(full))  # an exit that is not kept is still better than none
+            self.desk.alarm(owner.bot_id, "without_database", key="", why=why)
+            self.desk.later(kept_later(row))
+        return refused
+
+    def _row(self, owner: Owner, approved: Approved, one: Working) -> dict[str, Any]:
+        order, now = one.order, self.desk.clock.now_ms()
+        return {"id": one.id, "user_id": owner.user_id, "account_id": owner.account_id, "bot_id": owner.bot_id, "symbol": order.symbol,
+                "role": one.role, "side": order.side, "kind": order.kind, "quantity": order.quantity, "price": order.price,
+                "trigger": order.trigger, "reduce_only": order.reduce_only, "status": SENT, "reason": "", "exchange_id": "",
+                "intent": self.desk.intents.get(one.id), "origin": BOT if owner.bot_id else MANUAL, "filled": one.filled,
+                "leverage": one.leverage, "decision": approved.decision, "sent_ms": now, "created_ms": now, "updated_ms": now}
+
+    # ---- then out
+
+    async def _place(self, approved: Approved, one: Working) -> Outcome:
+        """Only what the gate approved and the journal has gets here."""
+        one.sent_ms = self.desk.clock.now_ms()
+        try:
+            outcome = await self.desk.exchange.place(one.order)
+        except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:
+            outcome = Unknown(type(error).__name__)
+        except Exception as fault:  # an adapter's fault says nothing about the order
+            log.exception("place_failed", client_id=one.id)
+            outcome = Unknown(type(fault).__name__)
+        self._settle(one, outcome)
+        return outcome
+
+    def _settle(self, one: Working, outcome: Outcome) -> None:
+        """A stream may have told more meanwhile: what it told stays."""
+        desk = self.desk
+        self.desk.intents.pop(one.id, None)
+        if one.id not in desk.orders.working or one.filled > 0 or one.status == OPEN:
+            return
+        match outcome:
+            case Accepted():
+                one.status, one.exchange_id = OPEN, outcome.exchange_id
+                desk.later(moved(desk.user_id, one.id, OPEN, desk.clock.now_ms(), exchange_id=outcome.exchange_id))
+            case Rejected():
+                desk.orders.end(one, REJECTED)
+                desk.later(moved(desk.user_id, one.id, REJECTED, desk.clock.now_ms(), reason=outcome.reason[:32]))
+            case Unknown():
+                one.status = UNKNOWN
+                desk.later(moved(desk.user_id, one.id, UNKNOWN, desk.clock.now_ms(), reason=outcome.why[:32]))
+                desk.check.soon()
+
+    async def cancel(self, one: Working) -> Outcome:
+        """Take it away. What filled meanwhile comes as fills; silence leaves it as it is, and it is looked for."""
+        one.canceling, one.asked_ms = True, self.desk.clock.now_ms()
+        try:
+            outcome = await self.desk.exchange.cancel(one.id)
+        except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:
+            outcome = Unknown(type(error).__name__)
+        if isinstance(outcome, Accepted) and one.id in self.desk.orders.working:
+            self.desk.orders.end(one, CANCELED)
+            self.desk.later(moved(self.desk.user_id, one.id, CANCELED, self.desk.clock.now_ms()))
+        elif not isinstance(outcome, Accepted):
+            self.desk.check.soon()
+        return outcome
+
+
+def moved(user_id: str, client_id: str, status: str, now_ms: int, **values: Any) -> Work:
+    """Along NEXT only: an order that ended stays ended, whatever arrives late."""
+    before = [state for state, after in NEXT.items() if status in after]
+
+    async def work(session: Session) -> None:
+        await session.execute(update(Order).where(Order.user_id == user_id, Order.id == client_id, Order.status.in_(before))
+                              .values(status=status, updated_ms=now_ms, **values))
+
+    return work
+
+
+def forgotten(client_id: str, user_id: str) -> Work:
+    """Nobody knows whether the intent was written; its order was certainly not sent."""
+    async def work(session: Session) -> None:
+        await session.execute(update(Order).where(Order.user_id == user_id, Order.id == client_id, Order.status == SENT)
+                              .values(status=REJECTED, reason="not_sent"))
+
+    return work
+
+
+def kept_later(row: dict[str, Any]) -> Work:
+    """Into the table, unless it is there: its commit may have gone well without our knowing."""
+    async def work(session: Session) -> None:
+        found = (await session.execute(select(Order.id).where(Order.user_id == row["user_id"], Order.id == row["id"]))).first()
+        if found is None:
+            await session.execute(insert(Order), [row])
+
+    return work
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Amounts as text."""
+    return {name: value if value is None or isinstance(value, (int, str, bool)) else str(value) for name, value in row.items()}

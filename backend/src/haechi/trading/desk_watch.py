@@ -1,0 +1,96 @@
+"""The watcher: whatever the desk believes, it looks at the exchange whether every position has its stop, and rings when one has none.
+
+Every second by what the desk knows, every ten by what the exchange shows: positions and orders that rest there.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import structlog
+
+from haechi.exchanges.errors import Refused, Unreachable
+from haechi.exchanges.port import OpenOrder
+from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER
+
+if TYPE_CHECKING:
+    from haechi.trading.desk import Desk
+
+EVERY_S = 1.0
+EVIDENCE_EVERY = 10  # rounds
+NAKED_MS = 3_000
+ZERO = Decimal(0)
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Of one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.rounds = 0
+        self.since: dict[str, int] = {}  # owner:symbol -> when it was first seen without a stop
+
+    async def live(self) -> None:
+        while True:
+            await self.desk.office.sleep(EVERY_S)
+            self.rounds += 1
+            try:
+                await self.once(evidence=self.rounds % EVIDENCE_EVERY == 0)
+            except (Unreachable, Refused) as error:
+                log.warning("watch_blind", account_id=self.desk.account_id, why=error.message)
+            except Exception:
+                log.exception("watch_failed", account_id=self.desk.account_id)
+
+    async def once(self, *, evidence: bool) -> None:
+        desk = self.desk
+        shown = await desk.exchange.open_orders() if evidence else None
+        for bot_id, symbol, held in list(self._held()):
+            resting = sum((one.left for one in desk.orders.of(bot_id, symbol) if one.order.reduce_only and one.order.trigger is not None
+                           and one.status == "open" and (one.order.side == "sell") == (held > 0)), ZERO)
+            if shown is not None:
+                resting = min(resting, at_exchange(shown, bot_id, symbol, held))
+            await self._judge(bot_id, symbol, held, resting)
+        await self._tries()
+
+    def _held(self) -> list[tuple[str, str, Decimal]]:
+        holdings = self.desk.holdings
+        return [(owner, symbol, holdings.quantity(owner, symbol)) for symbol in holdings.symbols() for owner in holdings.owners(symbol)
+                if owner not in (EXTERNAL_OWNER, MANUAL_OWNER) and holdings.quantity(owner, symbol)]
+
+    async def _judge(self, bot_id: str, symbol: str, held: Decimal, resting: Decimal) -> None:
+        desk, key, now = self.desk, f"{bot_id}:{symbol}", self.desk.clock.now_ms()
+        if resting >= abs(held):
+            self.since.pop(key, None)
+            for code in ("naked", "no_stop", "stop_refused"):
+                desk.calm(bot_id, code, key=key)
+            return
+        face = desk.faces.get(bot_id)
+        if face is not None and not face.protected:
+            desk.alarm(bot_id, "no_stop", key=key, symbol=symbol, quantity=str(held))  # its plan has none: said once
+            return
+        changed = desk.filled_ms.get((bot_id, symbol), 0)
+        since = max(self.since.setdefault(key, now), changed)
+        if now - since >= NAKED_MS:
+            desk.alarm(bot_id, "naked", key=key, symbol=symbol, quantity=str(held), resting=str(resting))
+        if face is not None:
+            await face.poke()
+
+    async def _tries(self) -> None:
+        desk = self.desk
+        now = desk.clock.now_ms()
+        for face in list(desk.faces.values()):
+            if desk.due_again(face.owner, now):
+                await face.poke()
+        for key in [key for key in self.since if not desk.holdings.quantity(*key.split(":", 1))]:
+            del self.since[key]
+            desk.calm(key.split(":", 1)[0], "naked", key=key)
+
+
+def at_exchange(shown: list[OpenOrder], bot_id: str, symbol: str, held: Decimal) -> Decimal:
+    """How much of a position the exchange itself shows as stopped, under this owner's ids."""
+    return sum((one.order.quantity - one.filled for one in shown if one.order.symbol == symbol and one.order.reduce_only
+                and one.order.trigger is not None and one.order.client_id.startswith(f"{bot_id}-")
+                and (one.order.side == "sell") == (held > 0)), ZERO)

@@ -1,0 +1,213 @@
+"""All desks of this process: each account's is opened once, from its tables, and reconciled before anybody gets it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy import func, make_url, select
+
+from haechi.core.holdings import CAPITAL, WALLET
+from haechi.errors import NotFound
+from haechi.exchanges.port import Traceable
+from haechi.platform.clock import Clock
+from haechi.platform.db import Database, Session
+from haechi.platform.house import House
+from haechi.platform.ids import new_id
+from haechi.trading import ledger
+from haechi.trading.alarms import Alarms
+from haechi.trading.desk import DAY_MS, Desk, Office
+from haechi.trading.desk_door import kept_later
+from haechi.trading.gate import Gate
+from haechi.trading.kill_files import Switch
+from haechi.trading.kill_switch import Kills
+from haechi.trading.lease import RENEW_S, Lease, file_guard
+from haechi.trading.models import OPEN, SENT, UNKNOWN, Account, Booking, Entry, Order
+from haechi.trading.reserve import Reserve
+from haechi.trading.scribe import Scribe
+from haechi.trading.working import working_of
+
+ALIVE = (SENT, OPEN, UNKNOWN)
+ZERO = Decimal(0)
+AMOUNTS = ("quantity", "price", "trigger", "filled")
+
+log = structlog.get_logger(__name__)
+
+
+class Connected(Protocol):
+    """trading/connections.py, as the desks see it."""
+
+    async def exchange_of(self, account: Account) -> Traceable: ...
+
+    async def close_of(self, account_id: str) -> None: ...
+
+
+class Desks:
+    """`open`: by account. Only the process that holds the lease opens any."""
+
+    name = "desks"
+
+    def __init__(self, database: Database, clock: Clock, connections: Connected, gate: Gate, reserve: Reserve, lease: Lease, *,
+                 sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.database, self.clock, self.connections, self.lease, self.sleep = database, clock, connections, lease, sleep
+        self.scribe = Scribe(database, fence=lease.fence, sleep=sleep)
+        self.alarms = Alarms(self.scribe, clock)
+        self.office = Office(self.scribe, gate, self.alarms, clock, reserve, lambda: lease.held, sleep)
+        self.open: dict[str, Desk] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def condition(self) -> dict[str, Any]:
+        return {"state": "down" if self.scribe.down else "up", "leading": self.lease.held, "desks": len(self.open),
+                "commits": self.scribe.commits, "alarms": len(self.alarms.ringing)}
+
+    # ---- leading
+
+    async def lead(self) -> bool:
+        """Take or keep the right to trade. False: another process has it; whatever was open here is closed."""
+        before = self.lease.epoch
+        try:
+            held = await self.lease.claim()
+        except Exception as error:  # no database: ours as long as our own deadline says
+            log.warning("lease_not_renewed", error=type(error).__name__)
+            held = self.lease.held
+        if held and not before and self.lease.epoch:
+            await self._empty_reserve()
+        if not held and self.open:
+            log.error("lease_lost", desks=len(self.open))
+            await self._close_all()
+        return held
+
+    async def keep_leading(self) -> None:
+        """For ever."""
+        while True:
+            await self.lead()
+            await self.sleep(RENEW_S)
+
+    async def _empty_reserve(self) -> None:
+        """What left without a database is put into its table before anybody counts orders."""
+        reserve = self.office.reserve
+        for record in reserve.pending:
+            row = {name: Decimal(value) if name in AMOUNTS and value is not None else value for name, value in record.items()}
+            await self.scribe.write(kept_later(row))
+        if reserve.pending:
+            reserve.forget()
+
+    # ---- opening
+
+    async def desk_of(self, account_id: str) -> Desk:
+        """Open and reconciled. Raises NotFound, and what the exchange raises when it cannot be reached or refuses the key."""
+        async with self._locks[account_id]:
+            desk = self.open.get(account_id)
+            if desk is None:
+                desk = await self._opened(account_id)
+                self.open[account_id] = desk
+            return desk
+
+    async def _opened(self, account_id: str) -> Desk:
+        async with self.database.reading() as session:
+            account = await session.get(Account, account_id)
+        if account is None:
+            raise NotFound("There is no such account.")
+        exchange = await self.connections.exchange_of(account)
+        async with self.database.reading() as session:
+            desk = await self._restored(session, account, exchange)
+        try:
+            await desk.open()
+        except BaseException:
+            await desk.close()
+            await self.connections.close_of(account_id)
+            raise
+        return desk
+
+    async def _restored(self, session: Session, account: Account, exchange: Traceable) -> Desk:
+        known, newest = await ledger.known_since(session, account.id)
+        desk = Desk(account.user_id, account.id, account.mode, account.isolation, exchange, self.office,
+                    await ledger.holdings_of(session, account.id), known=dict.fromkeys(known), newest_ms=newest,
+                    known_from_ms=await self._known_from(session, account.id, len(known)),
+                    wallet=await ledger.balance_of(session, account.id, WALLET))
+        rows = (await session.execute(select(Order).where(Order.account_id == account.id, Order.status.in_(ALIVE)))).scalars()
+        for row in rows:
+            desk.orders.add(working_of(row))
+        for bot_id, last in (await session.execute(select(Order.bot_id, func.max(Order.id)).where(
+                Order.account_id == account.id, Order.origin != "external").group_by(Order.bot_id))).all():
+            desk.bots.add(bot_id)
+            number = last.rpartition("-")[2]
+            desk.counters[bot_id or f"m{account.id}"] = int(number) if number.isdecimal() else 0
+        desk.bots.discard("")
+        desk.day, desk.lost_today = self.clock.now_ms() // DAY_MS, await self._lost_today(session, account.id)
+        return desk
+
+    async def _known_from(self, session: Session, account_id: str, known: int) -> int:
+        """Events older than this may be booked without being remembered."""
+        if known < ledger.KNOWN_KEPT:
+            return 0
+        query = select(Booking.time_ms).where(Booking.account_id == account_id).order_by(Booking.time_ms.desc()).offset(known - 1).limit(1)
+        return (await session.execute(query)).scalar_one_or_none() or 0
+
+    async def _lost_today(self, session: Session, account_id: str) -> Decimal:
+        since = self.clock.now_ms() // DAY_MS * DAY_MS
+        query = select(Entry.book, Entry.amount).where(Entry.account_id == account_id, Entry.time_ms >= since,
+                                                       Entry.book.in_((WALLET, CAPITAL)))
+        return -sum(((amount for _, amount in (await session.execute(query)).all())), ZERO)
+
+    # ---- closing
+
+    async def close_desk(self, account_id: str) -> None:
+        async with self._locks[account_id]:
+            desk = self.open.pop(account_id, None)
+            if desk is not None:
+                await desk.close()
+                await self.connections.close_of(account_id)
+
+    async def _close_all(self) -> None:
+        for account_id in list(self.open):
+            with suppress(Exception):
+                await self.close_desk(account_id)
+
+    async def close(self) -> None:
+        await self._close_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.scribe.close()
+        with suppress(Exception):
+            await self.lease.release()
+
+    # ---- kill switches
+
+    def killed(self, switch: Switch) -> None:
+        """What could take on risk is taken away: needs no table and no sum."""
+        for desk in list(self.open.values()):
+            if switch.scope == "platform" or switch.id == desk.user_id or switch.id in desk.bots:
+                task = asyncio.get_running_loop().create_task(desk.withdraw(bot_id=switch.id if switch.scope == "bot" else None))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+
+@asynccontextmanager
+async def open_desks(house: House) -> AsyncIterator[Desks]:
+    from haechi.trading.connections import Connections
+
+    folder = house.settings.haechi_var.resolve()
+    guard = file_guard(Path(f"{make_url(house.database.url).database}.trading")) if house.database.kind == "sqlite" else None
+    lease = Lease(house.database, house.clock, new_id(house.clock.now_ms()), guard=guard)
+    desks = Desks(house.database, house.clock, house.part(Connections), house.part(Gate), Reserve(folder / "reserve.jsonl", room=house.settings.reserve_mib << 20), lease)
+    kills = house.part(Kills)
+    kills.listeners.append(desks.killed)
+    await desks.lead()
+    task = asyncio.create_task(desks.keep_leading())
+    try:
+        yield desks
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        kills.listeners.remove(desks.killed)
+        await desks.close()
+        desks.office.reserve.close()

@@ -1,0 +1,160 @@
+"""Writing for everybody who trades: works are written in the order they were handed in, and what waits together is committed together.
+
+A work is a function of a session; it may be run again when its transaction failed, so it must not change anything but the session's.
+Each transaction is fenced: a process that lost the lease writes nothing, and so sends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from haechi.platform.db import Database, Session, unreachable
+
+BATCH_MAX = 500
+LATER_MAX = 100_000  # hours of status lines without a database; more is a fault that somebody must see
+AGAIN_S = 1.0
+
+Work = Callable[[Session], Awaitable[Any]]
+log = structlog.get_logger(__name__)
+
+
+class Unwritten(Exception):
+    """What was to be written is not, or nobody knows: nothing may be sent on the strength of it."""
+
+
+class _Piece:
+    def __init__(self, work: Work, *, lasting: bool) -> None:
+        self.work, self.lasting = work, lasting
+        self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def failed(self, fault: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(fault)
+            self.done.exception()  # who does not wait for it is not warned of it
+
+    def written(self, result: Any) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+
+class Scribe:
+    """`write` waits for the commit; `later` is tried until it is written. `fence` raises when this process may not write."""
+
+    def __init__(self, database: Database, *, fence: Callable[[Session], Awaitable[None]] | None = None,
+                 sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.database, self.fence, self.sleep = database, fence, sleep
+        self.commits = 0
+        self.down = False  # the last try found no database
+        self._waiting: deque[_Piece] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def write(self, work: Work) -> Any:
+        """The work's result, committed. Raises Unwritten where the database is away, else what the work raised."""
+        return await asyncio.shield(self._add(work, lasting=False).done)
+
+    def later(self, work: Work) -> asyncio.Future[Any]:
+        """Written as soon as it can be, after what was handed in before it."""
+        if len(self._waiting) > LATER_MAX:
+            raise Unwritten(f"{LATER_MAX} lines wait for a database that does not answer")
+        return self._add(work, lasting=True).done
+
+    def _add(self, work: Work, *, lasting: bool) -> _Piece:
+        piece = _Piece(work, lasting=lasting)
+        if self._closed:
+            piece.failed(Unwritten("the scribe has closed"))
+            return piece
+        self._waiting.append(piece)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
+        return piece
+
+    async def _work(self) -> None:
+        await asyncio.sleep(0)  # who is ready now comes along in the same transaction
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+            try:
+                await self._commit(batch)
+            except Exception as fault:
+                await self._failed(batch, fault)
+            if self.down and self._waiting and not self._closed:
+                await self.sleep(AGAIN_S)
+
+    async def _commit(self, batch: list[_Piece]) -> None:
+        async with self.database.writing() as session:
+            if self.fence is not None:
+                await self.fence(session)
+            results = [await piece.work(session) for piece in batch]
+        self.commits += 1
+        self.down = False
+        for piece, result in zip(batch, results, strict=True):
+            piece.written(result)
+
+    async def _failed(self, batch: list[_Piece], fault: Exception) -> None:
+        """No database: who waits is told, what lasts stays first in line. Else each alone, so that one fault is one piece's."""
+        if away(fault):
+            self._put_off(batch, fault)
+        elif len(batch) > 1:
+            for number, piece in enumerate(batch):
+                try:
+                    await self._commit([piece])
+                except Exception as own:
+                    if away(own):
+                        self._put_off(batch[number:], own)
+                        return
+                    piece.failed(own)
+                    self._log(piece, own)
+        else:
+            batch[0].failed(fault)
+            self._log(batch[0], fault)
+
+    def _put_off(self, batch: list[_Piece], fault: Exception) -> None:
+        self.down = True
+        for piece in batch:
+            if not piece.lasting:
+                piece.failed(Unwritten(f"the database does not answer: {type(fault).__name__}"))
+        self._waiting.extendleft(reversed([piece for piece in batch if piece.lasting]))
+        for piece in [piece for piece in self._waiting if not piece.lasting]:
+            self._waiting.remove(piece)
+            piece.failed(Unwritten(f"the database does not answer: {type(fault).__name__}"))
+
+    def _log(self, piece: _Piece, fault: Exception) -> None:
+        if piece.lasting:
+            log.error("unwritten", exc_info=fault)
+
+    async def settled(self) -> None:
+        """Returns when nothing waits any more."""
+        while self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+    async def close(self) -> None:
+        """What waits is written; with a database that is away it is left."""
+        if self.down:
+            self._closed = True
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task], timeout=5)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._closed = True
+        for piece in self._waiting:
+            piece.failed(Unwritten("the scribe has closed"))
+        self._waiting.clear()
+
+
+def away(fault: Exception) -> bool:
+    """Whether it is the database that is gone, full, busy or cut off, and not the work that is wrong."""
+    if isinstance(fault, OSError):
+        return True
+    if not isinstance(fault, SQLAlchemyError):
+        return False
+    name = getattr(getattr(fault, "orig", None), "sqlite_errorname", "") or ""
+    words = str(getattr(fault, "orig", fault)).lower()
+    return (unreachable(fault) or name.startswith(("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_LOCKED"))
+            or any(word in words for word in ("database is locked", "disk is full", "disk i/o error", "unable to open database",
+                                              "connection is closed", "connection was closed", "no space left")))

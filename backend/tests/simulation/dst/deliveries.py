@@ -1,0 +1,120 @@
+"""How events reach the listeners of one faulty exchange: each at its moment, in order unless a fault says otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from random import Random
+
+import structlog
+
+from haechi.exchanges.port import Event, Listener, Price
+
+from .faults import Faults
+
+LATENCY_MS = (4, 60)
+LATE_FILL_S = (1, 7_200)
+
+log = structlog.get_logger(__name__)
+
+
+class Ear:
+    """One listener and what waits for it; a price that nobody took yet gives way to a newer one."""
+
+    def __init__(self, listener: Listener, symbol: str, *, prices: bool) -> None:
+        self.listener, self.symbol, self.prices = listener, symbol, prices
+        self.waiting: list[Event] = []
+        self.some = asyncio.Event()
+        self.task = asyncio.create_task(self._deliver(), name=f"ear {symbol}")
+
+    def put(self, event: Event) -> None:
+        if isinstance(event, Price):
+            if not self.prices:
+                return
+            if self.waiting and isinstance(self.waiting[-1], Price):
+                self.waiting.pop()
+        self.waiting.append(event)
+        self.some.set()
+
+    async def _deliver(self) -> None:
+        while True:
+            if not self.waiting:
+                self.some.clear()
+                await self.some.wait()
+                continue
+            try:
+                await self.listener.hear(self.waiting.pop(0))
+            except Exception:
+                log.exception("listener_failed", symbol=self.symbol)
+
+
+class Deliveries:
+    """now in ms of the wall. `heard_ms`: when market data of a symbol last reached somebody."""
+
+    def __init__(self, faults: Faults, rng: Random, now: Callable[[], int]) -> None:
+        self.faults, self.rng, self.now = faults, rng, now
+        self.ears: list[Ear] = []
+        self.heard_ms: dict[str, int] = {}
+        self._due: list[tuple[int, int, Event]] = []
+        self._number = 0
+        self._newest = 0
+        self.closed = False
+
+    def listen(self, listener: Listener, symbol: str, *, prices: bool) -> None:
+        self.ears.append(Ear(listener, symbol, prices=prices))
+
+    def unlisten(self, listener: Listener) -> None:
+        for ear in [one for one in self.ears if one.listener is listener]:
+            self.ears.remove(ear)
+            if ear.task is not asyncio.current_task():
+                ear.task.cancel()
+
+    def close(self) -> None:
+        self.closed = True
+        for ear in self.ears:
+            ear.task.cancel()
+        self.ears.clear()
+        self._due.clear()
+
+    def send(self, event: Event, *, more_ms: int = 0, ordered: bool = True) -> None:
+        """On its way; ordered: never before what was sent earlier."""
+        at = self.now() + self.rng.randint(*LATENCY_MS) + more_ms
+        if ordered and not more_ms:
+            at = self._newest = max(at, self._newest)
+        self._number += 1
+        heapq.heappush(self._due, (at, self._number, event))
+        asyncio.get_running_loop().call_later((at - self.now()) / 1000 + 1e-4, self._arrive)
+
+    def _arrive(self) -> None:
+        while self._due and self._due[0][0] <= self.now():
+            event = heapq.heappop(self._due)[2]
+            for ear in list(self.ears):
+                if ear.symbol in ("", event.symbol):
+                    ear.put(event)
+
+    # ---- an event of the account, through the faults of the moment
+
+    def account(self, event: Event) -> None:
+        faults = self.faults
+        if self.closed or faults.hit("events_silent", "key_revoked", "events_lost") or self.down:
+            return
+        if faults.hit("late_fills"):
+            low, high = LATE_FILL_S
+            self.send(event, more_ms=int(1000 * low * (high / low) ** self.rng.random()))
+            return
+        if faults.hit("events_reordered"):
+            self.send(event, more_ms=self.rng.randint(1, 1_500))
+            return
+        self.send(event)
+        if faults.hit("events_duplicated"):
+            for _ in range(self.rng.randint(1, 4)):
+                self.send(event)
+        if faults.hit("events_duplicated_late"):
+            self.send(event, more_ms=self.rng.randint(5_000, 900_000))
+
+    @property
+    def down(self) -> bool:
+        """Between two connections: 5 s of each 30 while the connection keeps breaking."""
+        one = self.faults.on("reconnects")
+        return one is not None and (self.faults.now() - one.start_ms) % 30_000 < 5_000
