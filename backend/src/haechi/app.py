@@ -12,8 +12,12 @@ from fastapi.middleware.cors import CORSMiddleware
 import haechi
 from haechi.admin.log_ring import open_log_ring
 from haechi.admin.routers import ROUTERS as ADMIN
+from haechi.bots.grid_router import alias as grid
+from haechi.bots.grid_router import router as grid_bot
+from haechi.bots.instance_router import router as instances
 from haechi.bots.router import router as bot
 from haechi.bots.service import open_bots
+from haechi.bots.template_router import router as templates
 from haechi.health import pages
 from haechi.health.metrics import Measured, open_metrics
 from haechi.health.metrics import router as metrics
@@ -58,10 +62,14 @@ ROUTERS: tuple[APIRouter, ...] = (
     oauth,  # /auth/oauth
     backtest,  # /backtest
     bot,  # /bot
+    instances,  # /bot-instances
     account_ledger,  # /account/ledger, /account/equity, /account/pnl: before /account/{id}
     account,  # /account
     account_keys,  # /account/keys
     risk,  # /account/risk-settings
+    grid_bot,  # /grid-bot
+    grid,  # /grid/market
+    templates,  # /templates
     strategy,  # /strategy
     chart,  # /chart
     health,  # /health

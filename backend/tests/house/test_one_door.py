@@ -19,7 +19,7 @@ KINDS = {"Exchange", "Traceable", "Bitget", "Paper", "PaperExchange", "Ccxt"}
 NAMES = {"exchange", "venue", "adapter", "wire", "bitget"}  # how an exchange is called where no annotation says it
 NO_EXCHANGE = ("bots/", "admin/", "research/", "telegram/", "assistant/", "realtime/")
 FORBIDDEN = ("haechi.exchanges.bitget", "haechi.exchanges.ccxt", "haechi.venue.orders", "haechi.venue.plans", "haechi.venue.member",
-             "haechi.venue.requests", "haechi.venue.wire", "haechi.venue.account", "haechi.venue.paper", "haechi.venue.exchange")
+             "haechi.venue.requests", "haechi.venue.wire", "haechi.venue.account", "haechi.venue.paper", "haechi.venue.exchange.Paper")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

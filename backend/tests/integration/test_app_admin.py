@@ -310,6 +310,7 @@ async def test_what_fails_to_be_audited_is_not_done(app, monkeypatch):
     assert (await app.http.get("/auth/me", headers=mina)).json()["role"] == "user"
     async with app.house.database.reading() as session:
         assert (await session.get_one(Bot, bot)).desired == "running"
+    assert app.house.part(Kills).on(bot) == "platform", "what stops trading waits for no book"
 
 
 # ---- audit, figures, logs

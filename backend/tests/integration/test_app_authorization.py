@@ -147,6 +147,32 @@ async def a_key(matrix: Matrix, user: User) -> str:
     return await kept(matrix, keys.sealed(matrix.app.house.vault, user.id, given, mode="demo", label="mine", now=matrix.app.clock.now()))
 
 
+async def an_instance(matrix: Matrix, user: User) -> str:
+    now = matrix.app.clock.now()
+    account = await kept(matrix, Account(id=new_id(1), user_id=user.id, mode="paper", capital=100, created_at=now))
+    return await kept(matrix, Bot(id=new_id(1), user_id=user.id, account_id=account, strategy="rsi", symbol="BTCUSDT", timeframe="1m", capital=0,
+                                  spec={"strategy": "rsi", "params": {}, "overrides": {}}, origin="instance", name="a bot", desired="stopped",
+                                  observed="stopped", reason="", created_at=now, ended_at=None))
+
+
+async def a_grid(matrix: Matrix, user: User) -> str:
+    """Its account is a paper one without money: what a start says then is 409."""
+    from decimal import Decimal
+
+    import msgspec
+
+    from haechi.bots.grid_memory import GridSpec
+    from haechi.core.grid_plan import GridPlan
+    from haechi.core.plan import Costs
+    from haechi.markets.feed import MARKETS
+
+    now, plan = matrix.app.clock.now(), GridPlan(lower=Decimal(50_000), upper=Decimal(70_000), cells=10, quantity=Decimal("0.01"))
+    account = await kept(matrix, Account(id=new_id(1), user_id=user.id, mode="paper", capital=100, created_at=now))
+    spec = msgspec.to_builtins(GridSpec(plan, MARKETS[0][0], Costs(), 60_000))
+    return await kept(matrix, Bot(id=new_id(1), user_id=user.id, account_id=account, strategy="grid", symbol="BTCUSDT", timeframe="1m", capital=0, spec=spec,
+                                  kind="grid", origin="instance", name="a grid", desired="stopped", observed="stopped", reason="", created_at=now, ended_at=None))
+
+
 async def the_person(_matrix: Matrix, user: User) -> str:
     return user.id
 
@@ -162,7 +188,7 @@ async def kept(matrix: Matrix, row: Any) -> str:
 
 
 OBJECTS: dict[str, Make] = {"/auth/sessions/": a_session, "/auth/oauth/links/": a_link, "/backtest/": a_backtest, "/admin/users/": the_person,
-                            "/admin/bots/": a_bot, "/account/{id}": an_account, "/account/keys/": a_key}
+                            "/admin/bots/": a_bot, "/bot-instances/": an_instance, "/grid-bot/": a_grid, "/account/{id}": an_account, "/account/keys/": a_key}
 
 
 def maker(path: str) -> Make | None:

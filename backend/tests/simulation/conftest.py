@@ -18,7 +18,7 @@ from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.models import Bot
 from haechi.bots.schemas import StartBody
 from haechi.bots.service import Bots
-from haechi.bots.starting import Wish, saved
+from haechi.bots.starting import SLIPPAGE, Wish, saved
 from haechi.core.risk import Limits
 from haechi.core.run import Market, bar_columns, funding_rows
 from haechi.core.strategies import find
@@ -63,7 +63,7 @@ class PaperOnly:
         self.player = player
 
     async def exchange_of(self, account: Account) -> Any:
-        return self.player.open_account(account.id, capital=account.capital)
+        return self.player.open_account(account.id, capital=account.capital, slippage=SLIPPAGE)
 
     async def close_of(self, account_id: str) -> None:
         return
@@ -155,7 +155,7 @@ def road(tmp_path: Path) -> Callable[[dict[str, Market]], AbstractAsyncContextMa
     async def opened(markets: dict[str, Market], limits: Limits = WIDE) -> AsyncIterator[Road]:
         database = Database(f"sqlite+aiosqlite:///{tmp_path}/road.db")
         await upgrade(database)
-        clock, player = VenueClock(), Player(tape_of(markets), 1.0)
+        clock, player = VenueClock(), Player(tape_of(markets), 1.0, clock=lambda: clock.now_at)
         clock.now_at = min(int(market.bars.ts[0]) for market in markets.values())
         gate = Gate(lambda _owner: limits, lambda _user, _bot: "", started_ms=clock.now_at)
         lease = Lease(database, clock, "test", guard=lambda: True)

@@ -44,6 +44,14 @@ def test_a_changed_price_changes_a_wish_and_is_found(journal: Path, capsys: pyte
     assert f"line {first + 1}" in capsys.readouterr().out
 
 
+def test_a_signal_that_was_not_there_is_found(journal: Path) -> None:
+    lines = journal.read_text().splitlines(keepends=True)
+    first = next(k for k, line in enumerate(lines) if '"bits":0' in line)
+    lines[first] = lines[first].replace('"bits":0', '"bits":1')
+    journal.write_text("".join(lines))
+    assert replay(journal).difference.startswith("line ")
+
+
 def test_a_line_cut_off_by_a_crash_is_left_out(journal: Path) -> None:
     whole = replay(journal)
     journal.write_bytes(journal.read_bytes()[:-10])

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from haechi.admin import bots, operation, people, trail
+from haechi.admin import bots, operation, people, templates, trail
 
-ROUTERS = (people.router, people.listing, bots.router, trail.router, operation.router)
+ROUTERS = (people.router, people.listing, bots.router, trail.router, operation.router, templates.router)

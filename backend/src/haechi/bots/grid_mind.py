@@ -280,6 +280,10 @@ class GridMind:
                 for one in open_orders(self.ladder, memory.held)
                 if one.line not in memory.aside and one.price > self.stop_lower and not 0 < self.stop_upper <= one.price]
 
+    def role_of(self, line: int) -> str:
+        """The role of a line's order now."""
+        return role_of(line, self.memory.edits)
+
     # ---- recovery and edits
 
     def recover(self, lots: int) -> None:

@@ -29,27 +29,25 @@ from haechi.bots.instance_schemas import (
 )
 from haechi.bots.instances import Asked
 from haechi.bots.models import Bot
-from haechi.bots.router import TheBots, line
+from haechi.bots.router import STARTS, TheBots, line
 from haechi.bots.schemas import LinesPage
 from haechi.bots.service import Bots
 from haechi.bots.words import sentence
 from haechi.core.holdings import WALLET
 from haechi.errors import BadInput
-from haechi.identity.current import CurrentUser, current_user
+from haechi.identity.current import CurrentUser
 from haechi.identity.origins import From
 from haechi.platform.answers import errors
 from haechi.platform.clock import instant
 from haechi.platform.house import Reading, TheHouse
 from haechi.platform.idempotency import OneAttempt
 from haechi.platform.ids import ID_CHARS
-from haechi.platform.limits import limited
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.trading.ledger import balance_of
 
 router = APIRouter(prefix="/bot-instances", tags=["bot-instances"])
 LOOK = "GET /bot-instances"
 REFUSALS_SHOWN = 50
-STARTS = Depends(limited("bot_start", 5, 60, by="user", known=current_user))
 
 Id = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_CHARS}}}$")]
 

@@ -16,19 +16,15 @@ from haechi.bots.allocation import ENDED, reserve, room_for_one, within_leverage
 from haechi.bots.instance_schemas import CreateBody, RefusedAnswer, UpdateBody
 from haechi.bots.models import GRID, INSTANCE, RUNNING, STARTING, STOPPED, STOPPING, Bot, BotLine
 from haechi.bots.service import Bots
-from haechi.core.holdings import WALLET
 from haechi.errors import BadInput, Conflict, HaechiError, NotFound
 from haechi.identity.audit import Act, record
 from haechi.identity.models import User
 from haechi.markets.feed import Market
-from haechi.markets.timeframes import NAMES
 from haechi.platform.db import Session
 from haechi.platform.house import House
 from haechi.platform.ids import new_id
-from haechi.trading.ledger import balance_of, holdings_of
-from haechi.trading.models import PAPER, Account
-
-CENT = Decimal("0.01")
+from haechi.trading.ledger import holdings_of
+from haechi.trading.models import Account
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,7 @@ class Asked:
 async def checked(house: House, body: CreateBody) -> tuple[dict[str, Any], str, str, str]:
     """What is asked for, as a spec, and its strategy's name, symbol and timeframe. Raises BadInput, and Conflict leverage_limit."""
     from haechi.bots import starting  # the engine loads with the first bot
+    from haechi.markets.timeframes import NAMES
 
     await asyncio.to_thread(starting.warm)
     wish = starting.Wish.of(body.wish(), house.part(Market).tape)
@@ -144,7 +141,7 @@ def has_ended(bot: Bot) -> bool:
 
 
 async def start(house: House, asked: Asked, bot_id: str) -> Bot:
-    """Raises NotFound, Conflict (killed, bot_running, account_empty, and those of allocation.reserve)."""
+    """Raises NotFound, Conflict (killed, bot_running, and those of allocation.reserve)."""
     async with house.database.writing() as session:
         bot = await store.instance_of(session, asked.user.id, bot_id)
         house.part(Bots).refuse_while_killed(bot.user_id, bot.id)
@@ -176,27 +173,13 @@ async def _begin(session: Session, house: House, asked: Asked, bot: Bot) -> None
     if not has_ended(bot):
         raise Conflict(f"The bot is {bot.observed} already.", code="bot_running", details={"observed": bot.observed})
     await reserve(session, bot.user_id, bot.account_id, bot.id, bot.allocation)
-    await _give_capital(session, bot)
     now = house.clock.now()
     before, bot.desired, bot.observed, bot.reason = bot.desired, RUNNING, STARTING, ""
     bot.attempts = bot.retry_ms = 0
     bot.started_at, bot.ended_at = now, None
     change = {"desired": {"before": before, "after": RUNNING}, "allocation": f"{bot.allocation:f}"}
     await record(session, Act("bot.started", actor=asked.user.id, subject=bot.id, address=asked.address, details=change), now)
-    say(session, house, bot, "start_wished", percent=f"{bot.allocation:f}", capital=f"{bot.capital:f}")
-
-
-async def _give_capital(session: Session, bot: Bot) -> None:
-    """Its percent of what the ledger says the account has. A mind that has worked before goes on with what it had."""
-    if await store.has_state(session, bot.user_id, bot.id):
-        return
-    account = await session.get_one(Account, bot.account_id)
-    wallet = await balance_of(session, bot.account_id, WALLET)
-    if wallet <= 0 and account.mode == PAPER:
-        raise Conflict("The account is empty; put money in, or choose another account.", code="account_empty",
-                       details={"wallet": f"{wallet:f}"})
-    bot.capital = (max(wallet, Decimal(0)) * bot.allocation / 100).quantize(CENT, "ROUND_DOWN")
-    bot.spec = {**bot.spec, "costs": {**bot.spec.get("costs", {}), "capital": f"{bot.capital:f}"}}
+    say(session, house, bot, "start_wished", percent=f"{bot.allocation:f}")
 
 
 async def stop(house: House, asked: Asked, bot_id: str, *, flatten: bool) -> Bot:

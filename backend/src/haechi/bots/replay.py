@@ -46,19 +46,9 @@ def replay(path: Path) -> Replayed:
         raise BadInput(f"{path.name}: the journal was written by another version ({error})") from None
 
 
-def bar_line(event: Bar, signal: Signal | None) -> dict[str, Any]:
-    """The fields of a line of kind `bar` or `missed`: the bar and, if one of the bot's was whole with it, its signal."""
-    if signal is None:
-        return {"event": event}
-    said: dict[str, Any] = {"event": event, "bits": signal.bits, "atr": signal.atr}
-    return said if signal.whole == event else {**said, "whole": signal.whole}
-
-
-def _signal_of(row: dict[str, Any], event: Bar) -> Signal | None:
-    if "bits" not in row:
-        return None
-    whole = msgspec.convert(row["whole"], Bar) if "whole" in row else event
-    return msgspec.convert({"bits": row["bits"], "atr": row["atr"], "whole": whole}, Signal)
+def _signal_of(row: dict[str, Any]) -> Signal | None:
+    """Of a line of kind `bar` or `missed`; None where no bar of the bot's timeframe was whole."""
+    return msgspec.convert(row["signal"], Signal) if row.get("signal") else None
 
 
 class _Replay:
@@ -93,9 +83,10 @@ class _Replay:
         if isinstance(self.mind, GridMind) or not isinstance(event, Bar):
             self.due = self.mind.heard(event, row.get("role", ""))
         elif row["k"] == MISSED:
-            self.due = self.mind.missed(event, _signal_of(row, event))
+            self.mind.missed(event, _signal_of(row))  # its exit goes on under the runner and is no wish of its own
+            self.due = []
         else:
-            self.due = self.mind.heard(event, signal=_signal_of(row, event))
+            self.due = self.mind.heard(event, signal=_signal_of(row))
 
     def _restored(self, state: str) -> None:
         """The process began anew here, from what it had saved; what came after that and was not, is lost to it too."""

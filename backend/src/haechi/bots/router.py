@@ -13,18 +13,20 @@ from haechi.bots.schemas import BotAnswer, LineAnswer, LinesPage, OpenOrderAnswe
 from haechi.bots.service import Bots
 from haechi.bots.words import sentence
 from haechi.errors import BadInput
-from haechi.identity.current import CurrentUser
+from haechi.identity.current import CurrentUser, current_user
 from haechi.platform.answers import errors
 from haechi.platform.clock import instant
 from haechi.platform.db import Session
 from haechi.platform.house import Reading, TheHouse
 from haechi.platform.idempotency import OneAttempt
+from haechi.platform.limits import limited
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.trading.ledger import WALLET, balance_of
 from haechi.trading.models import Order
 
 router = APIRouter(prefix="/bot", tags=["bot"])
 LOOK = "GET /bot/status"
+STARTS = Depends(limited("bot_start", 5, 60, by="user", known=current_user))  # one bot or all at once, whichever way
 Accepted = Annotated[str, Header(alias="accept-language", max_length=1000)]
 
 
@@ -36,7 +38,7 @@ TheBots = Annotated[Bots, Depends(bots_of)]
 
 
 @router.post("/start", operation_id="bot_start", summary="Start the bot", status_code=201, response_model=BotAnswer,
-             responses=errors(401, 409, 422))
+             responses=errors(401, 409, 422), dependencies=[STARTS])
 async def start(body: StartBody, user: CurrentUser, bots: TheBots, attempt: OneAttempt) -> Response:
     """Start a bot on the paper market. It acts from the next bar that closes."""
     async def work() -> BotAnswer:

@@ -229,7 +229,18 @@ class Runner:
                 log.warning("bars_missing", bot_id=self.owner.bot_id, why=error.message)
                 return None
             found = self.hub.signal(self.key, bar)
+            self.missed(before=bar.ts if found is None else found.whole.ts)
         return found
+
+    def missed(self, *, before: int | None = None) -> None:
+        """Bars that closed while nobody told of them are thought over: their entries are dropped, their exits are not."""
+        mind = self.mind
+        if self.hub is None or self.key is None or not isinstance(mind, Mind):
+            return
+        for signal in self.hub.since(self.key, mind.bar_ts):
+            if before is None or signal.whole.ts < before:
+                self.journal.write("missed", event=signal.whole, signal=signal)
+                self.exiting = any(wish.role == EXIT for wish in mind.missed(signal.whole, signal)) or self.exiting
 
     # ---- wishes
 
@@ -239,11 +250,15 @@ class Runner:
         roles = {wish.role for wish in wishes}
         for one in [one for one in self.desk.orders.of(self.owner.bot_id) if one.role in roles and one.order.kind != "market"]:
             await self.desk.door.cancel(one)
-        exits = [wish for wish in wishes if wish.role == EXIT]
-        self.exiting = self.exiting or bool(exits)
+        self.exiting = self.exiting or EXIT in roles
+        wishes = [wish for wish in wishes if not self._under_way(wish.role)]
         tickets = [self._ticket(wish, intent=self._intent(wish)) for wish in wishes]
         for wish, answer in zip(wishes, await self.desk.send(self.owner, tickets, also=self._saving()), strict=True):
             await self._answered(wish.role, answer, once=wish.role != EXIT)
+
+    def _under_way(self, role: str) -> bool:
+        """An exit that is being sent already; an entry of which nobody knows whether it is still there."""
+        return any(one.role == role for one in self.desk.orders.of(self.owner.bot_id))
 
     def _intent(self, wish: Wanted) -> str | None:
         key = getattr(self.mind, "wish_key", None)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import FORM, RUNNING, STARTING, Bot, BotState
-from haechi.bots.runner import EXIT, HISTORY_BARS, Runner, Saved
+from haechi.bots.runner import HISTORY_BARS, Runner, Saved
 from haechi.bots.schemas import StartBody
 from haechi.core.instrument import Instrument
 from haechi.core.language import LanguageError
@@ -194,11 +194,7 @@ async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> 
         if isinstance(mind, Mind):
             mind.market = desk.price(runner.symbol)
         return
-    if isinstance(mind, Mind) and runner.key is not None:
-        for signal in bots.hub.since(runner.key, mind.bar_ts):
-            runner.journal.write("missed", event=signal.whole, signal=signal)
-            if any(wish.role == EXIT for wish in mind.missed(signal.whole, signal)):
-                runner.exiting = True
+    runner.missed()
 
 
 async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, select, update
 
-from haechi.bots.models import FAILED, INSTANCE, STOPPED, Bot, BotLine, BotState
+from haechi.bots.models import FAILED, INSTANCE, STOPPED, Bot, BotLine
 from haechi.errors import NotFound
 from haechi.platform.db import Session
 from haechi.trading.models import OPEN, SENT, UNKNOWN, Order
@@ -77,9 +77,3 @@ async def refusals_of(session: Session, user_id: str, bot_id: str, limit: int) -
     """Newest first."""
     query = select(BotLine).where(BotLine.user_id == user_id, BotLine.bot_id == bot_id, BotLine.code == "refused")
     return (await session.execute(query.order_by(BotLine.id.desc()).limit(limit))).scalars().all()
-
-
-async def has_state(session: Session, user_id: str, bot_id: str) -> bool:
-    """Whether its mind has ever wished: then it goes on from there, with what it holds."""
-    query = select(BotState.bot_id).where(BotState.user_id == user_id, BotState.bot_id == bot_id)
-    return (await session.execute(query)).first() is not None

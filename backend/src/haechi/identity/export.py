@@ -19,6 +19,7 @@ SECRETS = {"users": {"password_hash", "totp", "totp_step"}, "user_sessions": {"r
 OWNERLESS = {
     "failed_tries": "counters under hashes; whose they are cannot be read from them",
     "idempotency_keys": "answers given already, kept for a day",
+    "templates": "the operator's, for everybody",
     "leases": "which process may trade; about nobody",
     "audit": "kept for the operator; its entries about a person are read by admins",
 }

@@ -6,10 +6,13 @@ The invented market is labelled synthetic wherever it is shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,11 +23,15 @@ from haechi.errors import BadInput
 from haechi.platform.house import House
 
 if TYPE_CHECKING:
+    from haechi.exchanges.port import Traceable
     from haechi.markets.live.live import Live
+    from haechi.markets.synthetic import Mark
     from haechi.venue.exchange import TickBar
     from haechi.venue.floor import Floor
+    from haechi.venue.store import Place, Store
 
 SYNTHETIC, LIVE = "synthetic", "live:"
+MEMORY = "paper.sqlite"  # in the state folder: members of the paper market, and where it stood
 MINUTE_MS = 60_000
 FUNDING_HOURS = 8
 FUNDING_RATE = 10_000  # 0.01 % every eight hours, the usual figure of a calm market
@@ -39,6 +46,10 @@ Instant = dict[str, "TickBar"]
 log = structlog.get_logger(__name__)
 
 
+def wall_ms() -> int:
+    return int(time.time() * 1000)
+
+
 @dataclass(frozen=True)
 class Tape:
     """Markets and their bars, instant by instant. label: what to call it on a page."""
@@ -47,21 +58,32 @@ class Tape:
     timeframe_ms: int
     instants: Iterator[Instant]
     label: str
+    source: str = ""  # tells it from every other tape
+    start_ms: int = 0
+    first: int = 0  # number of the first instant that comes
+    marks: Callable[[], dict[str, Mark]] = dict  # where its streams can be taken up again
 
 
-def synthetic(seed: int, start_ms: int) -> Tape:
-    """Three invented markets without end."""
-    from haechi.markets.synthetic import SyntheticStream
+def synthetic(seed: int, start_ms: int, marks: Mapping[str, Mark] | None = None) -> Tape:
+    """Three invented markets without end. marks: begin there."""
+    from haechi.markets.synthetic import BLOCK, SyntheticStream
 
     start = start_ms // MINUTE_MS * MINUTE_MS
     streams = {one.symbol: (one, SyntheticStream(seed + k, start_ms=start, price=price, tick=one.tick))
                for k, (one, price) in enumerate(MARKETS)}
+    for symbol, mark in (marks or {}).items():
+        streams[symbol][1].since(mark)
+    first = next(iter(marks.values()))[0] * BLOCK if marks else 0
+
+    def known() -> dict[str, Mark]:
+        return {symbol: stream.marks[0] for symbol, (_, stream) in streams.items() if stream.marks}
 
     def instants() -> Iterator[Instant]:
         while True:
             yield {symbol: _ticked(one, next(stream)) for symbol, (one, stream) in streams.items()}
 
-    return Tape(tuple(one for one, _ in MARKETS), MINUTE_MS, instants(), SYNTHETIC)
+    return Tape(tuple(one for one, _ in MARKETS), MINUTE_MS, instants(), SYNTHETIC, f"{SYNTHETIC}:{seed}",
+                start, first, known)
 
 
 def _ticked(one: Instrument, bar: Any) -> TickBar:
@@ -86,7 +108,7 @@ def recorded(path: Path) -> Tape:
         for row, volume in zip(bar_columns(bars), bars.volume, strict=True):
             yield {one.symbol: TickBar(*row.tolist(), float(volume))}
 
-    return Tape((one,), bars.timeframe_ms, instants(), path.name)
+    return Tape((one,), bars.timeframe_ms, instants(), path.name, f"{path.name}:{path.stat().st_size}")
 
 
 def grid_of(path: Path) -> tuple[Decimal, Decimal]:
@@ -101,14 +123,54 @@ def grid_of(path: Path) -> tuple[Decimal, Decimal]:
     return Decimal(1).scaleb(-decimals), lot
 
 
-def tape_of(market: str, *, seed: int, now_ms: int) -> Tape:
-    """`synthetic`, or the path of a file of bars."""
+def tape_of(market: str, *, seed: int, now_ms: int, place: Place | None = None) -> Tape:
+    """`synthetic`, or the path of a file of bars. place: where it stood, if it was this one."""
     if market == SYNTHETIC:
+        if place is not None and place.source == f"{SYNTHETIC}:{seed}":
+            return synthetic(seed, place.start_ms, place.marks)
         return synthetic(seed, now_ms - WARM_BARS * MINUTE_MS)
     path = Path(market)
     if not path.is_file():
         raise BadInput(f"MARKET is {market!r}: neither 'synthetic', 'live:bitget' nor a file of bars")
     return recorded(path)
+
+
+def taken_up(floor: Floor, tape: Tape) -> int:
+    """Let the floor stand where this tape stood, or for another tape at its beginning -> the number of instants that are past."""
+    from haechi.venue.exchange import CANDLES_KEPT
+
+    known, place = known_source(floor, tape.source), floor.place
+    played = place.played if known and place is not None else WARM_BARS if tape.label == SYNTHETIC else 0
+    past = deque(islice(tape.instants, max(0, played - tape.first)), maxlen=CANDLES_KEPT)
+    if not known:
+        floor.venue.bars_played += len(past)
+    floor.remember(past)
+    return played
+
+
+def known_source(floor: Floor, source: str) -> bool:
+    """Whether the floor stood in this market before. In another one its time begins anew; positions are kept and marked there."""
+    from haechi.venue.store import Place
+
+    place = floor.place
+    if place is not None and place.source == source:
+        return True
+    if place is not None:
+        log.warning("paper_market_changed", was=place.source, now=source, accounts=len(floor.members))
+        floor.epoch, floor.now_ms = floor.last_id, 0
+    floor.place = Place(source)
+    return False
+
+
+def counted(floor: Floor, tape: Tape, played: int) -> Iterator[Instant]:
+    """The instants that come, each written into the floor's place as it is given away."""
+    from haechi.venue.store import Place
+
+    floor.place = Place(tape.source, tape.start_ms, played, tape.marks())
+    for instant in tape.instants:
+        played += 1
+        floor.place = Place(tape.source, tape.start_ms, played, tape.marks())
+        yield instant
 
 
 class Listing(Protocol):
@@ -125,28 +187,47 @@ class Listing(Protocol):
 
 
 class Market:
-    """The part of the house that plays. `venue` is the exchange. `floor`: its face for members on the wire; with one, bars are played in
+    """The part of the house that plays. `venue` is the exchange, `floor` its members. With a wire face (`steps`) bars are played in
     steps, without one whole, which is the same to the bots. A `live` market has its own time."""
 
     name = "market"
 
     def __init__(self, tape: Tape | Live, speed: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, *,
-                 wire: Callable[[], int] | None = None) -> None:
-        """wire: the wall clock (ms) of the wire face, when there is to be one; a live market needs it."""
+                 wire: Callable[[], int] | None = None, clock: Callable[[], int] = wall_ms, store: Store | None = None) -> None:
+        """wire: the wall clock (ms) of the wire face, when there is to be one. store: what the members and the market's place are kept
+        in; without one they end with the process. Raises ValueError for a store of other markets."""
         from haechi.venue.exchange import Venue  # compiled code: loaded when a market opens, not with the application
+        from haechi.venue.floor import Floor
 
         self.tape: Listing = tape
         self.instants, self.live = (tape.instants, None) if isinstance(tape, Tape) else (iter(()), tape)
-        self.speed, self._sleep = speed, sleep
+        self.speed, self._sleep, self.steps, self.store = speed, sleep, wire is not None, store
         self.venue = Venue(tape.instruments, timeframe_ms=tape.timeframe_ms)
-        self.floor: Floor | None = self._floor(wire) if wire is not None else None
+        self.floor: Floor = Floor(self.venue, clock=wire or clock, store=store)
         self.over = False
         self.failed = False
+        if isinstance(tape, Tape):
+            self.instants = counted(self.floor, tape, taken_up(self.floor, tape))
+        else:
+            known_source(self.floor, tape.label)
 
-    def _floor(self, clock: Callable[[], int]) -> Floor:
-        from haechi.venue.floor import Floor
+    # ---- accounts
 
-        return Floor(self.venue, clock=clock)
+    def open_account(self, name: str, *, capital: Decimal, slippage: Decimal) -> Traceable:
+        """The port of the account of this name; made with this capital if there is none."""
+        from haechi.core.plan import Costs
+
+        return self.floor.open_paper(name, Costs(slippage=slippage, capital=capital))
+
+    def close_account(self, name: str) -> None:
+        """It is forgotten, with its positions and records."""
+        self.floor.close_member(name)
+
+    def close(self) -> None:
+        """What was not written yet is written."""
+        if self.store is not None:
+            self.floor.commit()
+            self.store.close()
 
     def condition(self) -> dict[str, Any]:
         blind = self.live is not None and self.live.blind
@@ -159,18 +240,16 @@ class Market:
         if instant is None:
             self.over = True
             return False
-        await self.venue.instant(instant)
+        await self.floor.instant(instant)
         return True
 
     async def play(self) -> None:
         try:
-            if self.live is not None and self.floor is not None:
+            if self.live is not None:
                 await self.live.begin(self.floor)
                 await self.live.play(self.floor)
                 return
-            for _ in range(WARM_BARS if self.tape.label == SYNTHETIC else 0):
-                await self.step()
-            if self.floor is not None:
+            if self.steps:
                 await self._play_in_steps(self.floor)
                 return
             while await self.step():
@@ -185,7 +264,6 @@ class Market:
         from haechi.venue.pace import Pace
         from haechi.venue.serve import play
 
-        floor.catch_up()
         substeps = substeps_of(self.tape.timeframe_ms, self.speed)
         await play(floor, bar_moments(self.instants, floor.market, self.tape.timeframe_ms, substeps),
                    Pace(self.speed, sleep=self._sleep))
@@ -198,7 +276,7 @@ async def open_market(house: House) -> AsyncIterator[Market]:
         market = await _market(house, stack)
         task = asyncio.create_task(market.play())
         try:
-            if market.floor is not None and house.settings.venue_port > 0:
+            if house.settings.venue_port > 0:
                 from haechi.venue.pace import Pace
                 from haechi.venue.serve import listening
 
@@ -208,15 +286,32 @@ async def open_market(house: House) -> AsyncIterator[Market]:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            market.close()
 
 
 async def _market(house: House, stack: AsyncExitStack) -> Market:
-    settings = house.settings
+    from haechi.venue.store import Store
+
+    settings, now = house.settings, house.clock.now_ms
+    settings.haechi_var.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.haechi_var / MEMORY)
+    stack.callback(store.close)
     if settings.market.startswith(LIVE):
         from haechi.markets.live.live import open_live
 
         given = {"rest": settings.live_rest, "stream": settings.live_stream}
         live = await stack.enter_async_context(open_live(settings.market, house.clock, **given))
-        return Market(live, 1.0, wire=house.clock.now_ms)
-    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=house.clock.now_ms())
-    return Market(tape, settings.speed, wire=house.clock.now_ms if settings.venue_port > 0 else None)
+        return await _opened(live, 1.0, store, wire=now)
+    session = store.session()
+    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=now(), place=session and session.place)
+    return await _opened(tape, settings.speed, store, wire=now if settings.venue_port > 0 else None, clock=now)
+
+
+async def _opened(tape: Tape | Live, speed: float, store: Store, **given: Any) -> Market:
+    from haechi.venue.rehome import rehome
+
+    try:
+        rehome(store, tape.instruments)
+        return await asyncio.to_thread(Market, tape, speed, store=store, **given)
+    except ValueError as other:
+        raise BadInput(f"{MEMORY}: {other}") from None

@@ -7,6 +7,7 @@ random generator made of seed and block number, so they do not depend on how man
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 1024
+MARKS_KEPT = 6  # more bars than a venue keeps
 MINUTE = 60_000
 VOLATILITY_MINUTE = 0.0006  # standard deviation of a one-minute change
 MEMORY, SHAKE = 0.97, 0.12  # of the log-volatility: how slowly a cluster dies, how strongly it is stirred
@@ -67,8 +69,12 @@ def synthetic_bars(seed: int, n: int, *, timeframe_ms: int = MINUTE, start_ms: i
     return SyntheticStream(seed, timeframe_ms=timeframe_ms, start_ms=start_ms, price=price, tick=tick).take(n)
 
 
+Mark = tuple[int, float, int, float, int]  # block, and the log price, last price, heat and regime it begins with
+
+
 class SyntheticStream:
-    """An endless market from a seed. `next(stream)` and `take(n)` go on where the last one stopped, with the same bars either way."""
+    """An endless market from a seed. `next(stream)` and `take(n)` go on where the last one stopped, with the same bars either way.
+    `marks` are those of the last blocks: `since` begins at one, with the same bars."""
 
     def __init__(self, seed: int, *, timeframe_ms: int = MINUTE, start_ms: int, price: Decimal, tick: Decimal) -> None:
         first = int(price / tick) if tick > 0 else 0
@@ -79,7 +85,13 @@ class SyntheticStream:
         self._start_ms, self._home = start_ms, math.log(first)
         self._log, self._last, self._heat, self._regime = math.log(first), first, 0.0, 0
         self._block, self._used = 0, BLOCK
+        self.marks: deque[Mark] = deque(maxlen=MARKS_KEPT)
         self._bars = SyntheticBars(np.empty(0, np.int64), *(np.empty(0) for _ in range(5)))
+
+    def since(self, mark: Mark) -> SyntheticStream:
+        """From the first bar of the mark's block on. Only before the first bar was taken."""
+        self._block, self._log, self._last, self._heat, self._regime = mark
+        return self
 
     def __iter__(self) -> Iterator[SyntheticBar]:
         return self
@@ -103,6 +115,7 @@ class SyntheticStream:
         return SyntheticBars(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))  # type: ignore[arg-type]
 
     def _next_block(self) -> SyntheticBars:
+        self.marks.append((self._block, self._log, self._last, self._heat, self._regime))
         rng = np.random.default_rng([self.seed, self._block])
         spread = np.empty(BLOCK)
         opens, closes = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -129,7 +129,7 @@ class Connections:
     def _paper(self, account: Account) -> Traceable:
         from haechi.core.plan import Costs  # noqa: PLC0415 - the engine loads with the first account that is used
 
-        return cast(Traceable, self.house.part(Market).venue.open_account(account.id, Costs(capital=account.capital)))
+        return self.house.part(Market).open_account(account.id, capital=account.capital, slippage=Costs().slippage)
 
     async def _bitget(self, account: Account) -> Bitget:
         from haechi.exchanges.bitget.adapter import Bitget  # noqa: PLC0415

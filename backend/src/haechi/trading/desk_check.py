@@ -18,7 +18,7 @@ from haechi.exchanges.port import Fill, Gone, Liquidated, Moved, NewOrder, Rejec
 from haechi.platform.db import Session
 from haechi.trading import ledger
 from haechi.trading.desk_door import moved
-from haechi.trading.models import CANCELED, EXTERNAL, FILLED, OPEN, REJECTED, SENT, UNKNOWN, Booking, Order
+from haechi.trading.models import CANCELED, EXTERNAL, FILLED, OPEN, PAPER, REJECTED, SENT, UNKNOWN, Booking, Order
 from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER
 from haechi.trading.working import Working
 
@@ -93,26 +93,39 @@ class Check:
     async def begin(self) -> None:
         """Before the first order. A new account is taken over as it is; an old one is brought up to date."""
         desk = self.desk
-        if not desk.known and not desk.wallet and desk.mode != "paper":
+        if not desk.known:
             await self._take_over()
         await self.once(deep=True)
 
     async def _take_over(self) -> None:
-        """The first day at an exchange where there was a life before: what is there is booked as it stands."""
+        """The first day: what is there is booked as it stands, before anything is sent; what happened before is no news."""
         desk = self.desk
         now = desk.clock.now_ms()
-        for fill in await desk.exchange.fills_since(now - DEEP_MS):
-            desk.known[fill.trade_id] = None
-        for paid in await desk.exchange.payments_since(now - DEEP_MS):
-            desk.known[paid.payment_id] = None
-        for one in await desk.exchange.movements_since(now - DEEP_MS):
-            desk.known[one.movement_id] = None
-        balance = await desk.exchange.balance()
-        desk.newest_ms = now
-        await desk.hear(Moved("opening", "opening", balance.wallet, now))
-        for position in await desk.exchange.positions():
-            pieces = desk.holdings.adopt(EXTERNAL_OWNER, position.symbol, position.quantity, position.entry)
-            await desk.scribe.write(ledger.adopting(desk.user_id, desk.account_id, position, pieces, now))
+        since = 0 if desk.mode == PAPER else now - DEEP_MS
+        for fill in await desk.exchange.fills_since(since):
+            self._past(fill.trade_id, fill.time_ms)
+        for paid in await desk.exchange.payments_since(since):
+            self._past(paid.payment_id, paid.time_ms)
+        for one in await desk.exchange.movements_since(since):
+            self._past(one.movement_id, one.time_ms)
+        positions, balance = await desk.exchange.positions(), await desk.exchange.balance()
+        opening = Moved("opening", "opening", balance.wallet, now if desk.mode != PAPER else desk.newest_ms)
+        pieces = desk.holdings.apply(opening, MANUAL_OWNER)
+        adopted = [(one, desk.holdings.adopt(EXTERNAL_OWNER, one.symbol, one.quantity, one.entry)) for one in positions if one.quantity]
+
+        async def work(session: Session) -> None:
+            await ledger.record(session, user_id=desk.user_id, account_id=desk.account_id, event=opening, pieces=pieces, order_id="")
+            for position, parts in adopted:
+                await ledger.adopting(desk.user_id, desk.account_id, position, parts, now)(session)
+
+        await desk.scribe.write(work)
+        desk.wallet = balance.wallet
+        desk.known[opening.movement_id] = None
+        desk.newest_ms = max(desk.newest_ms, opening.time_ms)
+
+    def _past(self, exchange_id: str, time_ms: int) -> None:
+        self.desk.known[exchange_id] = None
+        self.desk.newest_ms = max(self.desk.newest_ms, time_ms)
 
     # ---- one round
 
@@ -131,8 +144,6 @@ class Check:
     async def _events(self, *, deep: bool) -> None:
         desk = self.desk
         since = max(desk.newest_ms - (DEEP_MS if deep else OVERLAP_MS), 0)
-        if self.rounds == 1 and desk.mode == "paper" and not desk.known:
-            since = 0
         found: list[Fill | Liquidated | Moved] = []
         found += await desk.exchange.fills_since(since)
         paid = await desk.exchange.payments_since(since)

@@ -24,6 +24,7 @@ from haechi.settings import Settings
 from haechi.trading.owner import Owner
 
 LEVERAGE_OF_BOT = 20
+OTHERS = "*"  # the bots of a person that said nothing share what they may
 DUPLICATE_BY_HAND_MS = 1_000  # a double click; a bot's orders have causes of their own
 WIDEST = Limits(leverage_max=125, positions_max=10**6, daily_loss_max=Decimal("1e18"), exposure_max=Decimal("1e9"),
                 order_value_max=Decimal("1e18"), collar_percent=Decimal("1e6"), distance_percent=Decimal("1e6"), orders_second_max=10**6,
@@ -104,7 +105,7 @@ class RiskBook:
         self._made: dict[tuple[str, str], Limits] = {}  # what `of` has put together
 
     def of(self, owner: Owner) -> Limits:
-        key = (owner.user_id, owner.bot_id)
+        key = (owner.user_id, owner.bot_id if owner.bot_id in self._bots else OTHERS if owner.bot_id else "")
         made = self._made.get(key)
         if made is None:
             made = self._made[key] = self._put_together(owner)

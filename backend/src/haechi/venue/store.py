@@ -7,7 +7,7 @@ the order of things.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,6 +152,20 @@ class Store:
         found = self._db.execute("SELECT body FROM floor WHERE name = 'session'").fetchone()
         return None if found is None else msgspec.json.decode(found[0], type=Session)
 
+    def snapshots(self) -> dict[str, Snapshot]:
+        found = self._db.execute("SELECT name, body FROM members").fetchall()
+        return {name: msgspec.json.decode(body, type=Snapshot) for name, body in found}
+
+    def replace(self, session: Session, members: Mapping[str, tuple[Snapshot, list[Bill]]]) -> None:
+        """Everything, by this."""
+        bills = [(name, "bill", bill.bill_id, msgspec.json.encode(bill)) for name, (_, kept) in members.items() for bill in kept]
+        with self._transaction():
+            self._db.execute("DELETE FROM records")
+            self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", bills)
+            self._db.executemany("UPDATE members SET body = ? WHERE name = ?",
+                                 [(msgspec.json.encode(one), name) for name, (one, _) in members.items()])
+            self._db.execute("INSERT OR REPLACE INTO floor VALUES ('session', ?)", (msgspec.json.encode(session),))
+
     def order(self, name: str, client_id: str) -> OrderRecord | None:
         """An order of before what is kept in memory."""
         found = self._db.execute("SELECT body FROM records WHERE member = ? AND kind = 'order' AND json_extract(body, '$.client_oid') = ? "
@@ -175,8 +189,8 @@ class Store:
         floor.keys = {key.key: key for key in session.keys}
         for market, point in zip(floor.markets, session.points, strict=True):
             market.point = point
-        for name, body in self._db.execute("SELECT name, body FROM members").fetchall():
-            self._member(floor, name, msgspec.json.decode(body, type=Snapshot))
+        for name, kept in self.snapshots().items():
+            self._member(floor, name, kept)
 
     def _member(self, floor: Floor, name: str, kept: Snapshot) -> None:
         account = floor.venue.admit(name, Costs(slippage=floor.slippage, capital=unscaled(1)))

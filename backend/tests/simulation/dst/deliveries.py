@@ -9,7 +9,7 @@ from random import Random
 
 import structlog
 
-from haechi.exchanges.port import Event, Listener, Price
+from haechi.exchanges.port import Bar, Event, Listener, Price
 
 from .faults import Faults
 
@@ -50,7 +50,7 @@ class Ear:
 
 
 class Deliveries:
-    """now in ms of the wall. `heard_ms`: when market data of a symbol last reached somebody."""
+    """now in ms of the wall. `heard_ms`: the newest moment of a symbol's market that reached somebody."""
 
     def __init__(self, faults: Faults, rng: Random, now: Callable[[], int]) -> None:
         self.faults, self.rng, self.now = faults, rng, now
@@ -89,9 +89,15 @@ class Deliveries:
     def _arrive(self) -> None:
         while self._due and self._due[0][0] <= self.now():
             event = heapq.heappop(self._due)[2]
-            for ear in list(self.ears):
-                if ear.symbol in ("", event.symbol):
-                    ear.put(event)
+            for ear in [one for one in self.ears if one.symbol in ("", event.symbol) and (one.prices or not isinstance(event, Price))]:
+                self._market(event)
+                ear.put(event)
+
+    def _market(self, event: Event) -> None:
+        """Market data tells of a moment; one from the future tells of none."""
+        moment = event.time_ms if isinstance(event, Price) else event.ts + event.timeframe_ms if isinstance(event, Bar) else 0
+        if moment <= self.now():
+            self.heard_ms[event.symbol] = max(moment, self.heard_ms.get(event.symbol, 0))
 
     # ---- an event of the account, through the faults of the moment
 

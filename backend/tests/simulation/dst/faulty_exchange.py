@@ -152,6 +152,7 @@ class FaultyExchange:
                        stale_ms=-1 if heard is None else now - heard, reads=frozenset(self.reads))
 
     async def cancel(self, client_id: str) -> Outcome:
+        self.world.history.cancels.append((self.name, client_id))
         await self._travel()
         refused = self._refusing()
         if refused is not None:
@@ -267,7 +268,6 @@ class FaultyExchange:
     def priced(self, symbol: str, price: Decimal, ms: int) -> None:
         if self._deaf():
             return
-        self.told.heard_ms[symbol] = ms
         self.told.send(Price(symbol, price, ms))
 
     def barred(self, bar: Bar) -> None:
@@ -276,7 +276,6 @@ class FaultyExchange:
         if self.faults.hit("bars_stale"):
             self.told.send(bar, more_ms=self.rng.randint(5_000, 200_000))
             return
-        self.told.heard_ms[bar.symbol] = bar.ts + bar.timeframe_ms
         self.told.send(bar)
         if self.faults.hit("bars_repeated"):
             self.told.send(bar, more_ms=self.rng.randint(100, 90_000))

@@ -57,7 +57,7 @@ class History:
         self.starts: list[int] = []
         self.stops: list[int] = []
         self.hits: Counter[str] = Counter()
-        self.listeners: list[object] = []
+        self.cancels: list[tuple[str, str]] = []  # member, client id: what the house wished away
 
     def venue(self, ms: int, member: Member, what: str, record: object) -> None:
         match record:

@@ -15,10 +15,15 @@ from typing import Any, TypeVar
 from haechi.platform.clock import instant
 
 Value = TypeVar("Value")
+TURNS_MAX = 50_000
 
 
 class WaitsForEver(RuntimeError):
     """Nothing is ready and no timer is set: the tasks named would never go on."""
+
+
+class NeverRests(RuntimeError):
+    """Something goes round and round, and no time passes."""
 
 
 class _Timers:
@@ -26,12 +31,17 @@ class _Timers:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
+        self.turns = 0  # of the loop since time last moved
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
             raise WaitsForEver("waiting for ever: " + "; ".join(self.loop.waiting()))
         if timeout > 0:
             self.loop.jump()
+            self.turns = 0
+        self.turns += 1
+        if self.turns > TURNS_MAX:
+            raise NeverRests("busy without end in one moment: " + "; ".join(self.loop.waiting()))
         return []
 
     def close(self) -> None:

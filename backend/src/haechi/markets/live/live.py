@@ -98,6 +98,8 @@ class Live:
         gone = (self.source.clock.now_ms() - known) // self.timeframe_ms
         found = await self._read(min(max(gone + 1, WARM_BARS), BARS_MAX) if known else WARM_BARS)
         first = max([min(bars) for bars in found if bars] + [known])
+        for one, bars in zip(self.instruments, found, strict=True):
+            floor.remember([{one.symbol: bars[ts]} for ts in sorted(bars) if ts < first])
         found = [{ts: bar for ts, bar in bars.items() if ts >= first} for bars in found]
         if not all(found):
             raise Unreachable(f"{self.label} has no bars of {', '.join(self.source.symbols)} to begin with")
