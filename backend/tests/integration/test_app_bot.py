@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from haechi.bots.service import Bots
 from haechi.markets.feed import Market
+from haechi.trading.desks import Desks
 
 QUICK = {"strategy": "rsi", "params": {"period": 2, "low": 49, "high": 51}}
 STILL = 0.000_01  # times real time: the market plays what it plays at once, the rest is stepped by the test
@@ -88,14 +90,29 @@ async def test_what_cannot_trade_is_refused_with_a_sentence(app, mina, changed, 
     assert (await app.http.get("/bot/status", headers=mina)).status_code == 404
 
 
-async def test_a_restart_says_that_the_paper_market_began_anew(tmp_path, running):
+async def test_a_restart_changes_nothing(tmp_path, running):
+    """The same bot, position, wallet and stop; it trades on with the next bar."""
     async with running(tmp_path, speed=STILL) as app:
         mina = await app.person()
         await app.http.post("/bot/start", headers=mina, json=QUICK)
-        await played(app, 5)
+        await played(app, 40)
+        await app.house.part(Desks).scribe.settled()
+        before = await status(app, mina)
     async with running(tmp_path, speed=STILL) as again:
-        there = await status(again, await again.sign_in("mina@example.com"))
-    assert (there["observed"], there["reason"]) == ("stopped", "The server restarted and the paper market began anew.")
+        mina = await again.sign_in("mina@example.com")
+        await at_work(again, mina)
+        there = await status(again, mina)
+        same = ("id", "desired", "observed", "position", "wallet", "trades", "open_orders")
+        assert {name: there[name] for name in same} == {name: before[name] for name in same}
+        await played(again, 5)
+        assert (await status(again, mina))["bars"] == before["bars"] + 5
+
+
+async def at_work(app, who) -> None:
+    """The supervisor starts it again by itself, and writes it down."""
+    async with asyncio.timeout(20):
+        while (await status(app, who))["observed"] != "running" or not app.house.part(Bots).runners:
+            await asyncio.sleep(0.02)
 
 
 async def test_the_library_and_the_check_of_documents(app, mina):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -30,7 +31,7 @@ async def mina(app):
 
 async def played(app, bars: int) -> None:
     for _ in range(bars):
-        app.clock.advance(1)  # the gate counts orders a second
+        app.clock.advance(timedelta(seconds=1))  # the gate counts orders a second
         assert await app.house.part(Market).step()
 
 

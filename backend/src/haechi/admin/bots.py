@@ -22,7 +22,7 @@ from haechi.trading.kill_switch import Kills
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
-Observed = Literal["starting", "running", "stopping", "stopped", "failed"]
+Observed = Literal["starting", "running", "stopping", "recovering", "stopped", "failed"]
 Owner = Annotated[str | None, Query(pattern=f"^[0-9a-f]{{{ID_CHARS}}}$", description="Only this person's.")]
 
 
@@ -30,7 +30,7 @@ Owner = Annotated[str | None, Query(pattern=f"^[0-9a-f]{{{ID_CHARS}}}$", descrip
 async def bots(_admin: AdminUser, session: Reading, paging: Paging, observed: Observed | None = None,
                user: Owner = None) -> Page[AnyBotAnswer]:
     """Newest first."""
-    query = select(Bot)
+    query = select(Bot).where(Bot.deleted_at.is_(None))
     if observed is not None:
         query = query.where(Bot.observed == observed)
     if user is not None:
@@ -46,7 +46,7 @@ async def stop(id: Id, act: Acting, house: TheHouse) -> AnyBotAnswer:
         bot = await session.get(Bot, id)
         if bot is None:
             raise NotFound("There is no such bot.")
-        house.part(Bots).runner_of(bot)
+        house.part(Bots).refuse_if_ended(bot)
         change = {"before": bot.desired, "after": STOPPED}
         await record(session, act("bot.stopped", id, owner=bot.user_id, desired=change), house.clock.now())
         bot.desired = STOPPED

@@ -39,8 +39,8 @@ SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
 EXIT = "exit"
 # Refusals that pass by themselves: what should rest is tried again, the plan does not hear of them.
 PASSING = frozenset({
-    "doubt", "killed", "stale_data", "clock_skew", "orders_second", "orders_minute", "orders_minute_user", "rate", "maintenance", "unreachable",
-    "busy", "clock", "closed", "deleveraging", "journal", "lease", "mode", "key", "no_position", "never_arrived", "not_sent"})
+    "doubt", "killed", "stale_data", "clock_skew", "orders_second", "orders_minute", "orders_minute_user", "rate", "maintenance", "busy",
+    "clock", "unreachable", "closed", "deleveraging", "journal", "lease", "mode", "key", "no_position", "never_arrived", "not_sent"})
 
 log = structlog.get_logger(__name__)
 Say = Callable[..., Awaitable[None]]
@@ -168,6 +168,8 @@ class Runner:
             await self._wish(wishes)
         if self.mind.position == 0:
             self.exiting = False
+        if getattr(self.mind, "finished", False) and self.stopping is None:
+            self.stopping = Stop()  # its plan is over: a grid that met its stop or its target
         await self._converge()
         if self.stopping is not None:
             await self._leave(self.stopping)

@@ -23,6 +23,7 @@ from haechi.markets.feed import Market
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
 from haechi.platform.house import House
+from haechi.trading.connections import Connections
 from haechi.trading.desks import Desks
 from haechi.trading.kill_switch import Kills
 from haechi.trading.scribe import Unwritten
@@ -30,6 +31,8 @@ from haechi.trading.scribe import Unwritten
 if TYPE_CHECKING:
     from haechi.bots.runner import Runner
     from haechi.bots.signals import SignalHub
+
+FELL = "The bot met a fault; its orders stay at the venue."
 
 log = structlog.get_logger(__name__)
 
@@ -130,22 +133,24 @@ class Bots:
         return await self.stop_one(bot)
 
     async def stop_one(self, bot: Bot) -> Bot:
-        """This one, whoever asks. Raises Conflict when it does not run."""
-        self.runner_of(bot)
+        """This one, whoever asks. Raises Conflict when it has ended. One that is being started again is stopped by the supervisor."""
+        self.refuse_if_ended(bot)
         await self._observe(bot.id, STOPPING, desired=STOPPED, flatten=True)
         await self.say(bot.user_id, bot.id, "stopping")
-        if self.supervisor is not None:
+        if bot.id not in self.runners and self.supervisor is not None:
+            self.supervisor.wake()
+        elif self.supervisor is not None:
             self.supervisor.told[bot.id] = True
         await self.halt(bot.id, flatten=True)
         async with self.database.reading() as session:
             return await session.get_one(Bot, bot.id)
 
-    def runner_of(self, bot: Bot) -> Runner:
-        """Raises Conflict when it does not run."""
+    def refuse_if_ended(self, bot: Bot) -> None:
+        """Raises Conflict for a bot that neither runs nor is on its way to."""
         runner = self.runners.get(bot.id)
-        if runner is None or runner.ended.is_set():
+        alive = runner is not None and not runner.ended.is_set()
+        if not alive and (self.supervisor is None or bot.observed in (STOPPED, FAILED)):
             raise Conflict("The bot is not running.")
-        return runner
 
     async def stop_all(self) -> tuple[int, int]:
         """Every bot of everybody, side by side -> how many were told to stop, how many could not be. One that fails holds up no other."""
@@ -173,10 +178,13 @@ class Bots:
             await self.say(bot.user_id, bot.id, "failed")
             return
         failed = runner.fault is not None
+        over = str(getattr(runner.mind, "ended_by", "") or "") if not failed else ""
+        if over and self.supervisor is not None:
+            self.supervisor.told[bot.id] = True  # by its own plan: it is not to be started again
         if not failed and runner.mind.position == 0:
             await self._forget(bot)
-        await self._observe(bot.id, FAILED if failed else STOPPED, ended_at=self.clock.now(),
-                            reason="The bot met a fault; its orders stay at the venue." if failed else "")
+        values = {"desired": STOPPED, "reason": f"Its plan ended: {over}."} if over else {"reason": FELL if failed else ""}
+        await self._observe(bot.id, FAILED if failed else STOPPED, ended_at=self.clock.now(), **values)
         await self.say(bot.user_id, bot.id, "failed" if failed else "stopped")
         if self.supervisor is not None:
             self.supervisor.wake()
@@ -201,7 +209,7 @@ class Bots:
 
     async def leave(self, session: Session, user_id: str) -> Callable[[], Awaitable[None]]:
         """Before a person is deleted; the journals go afterwards. Raises Conflict while a bot of theirs runs."""
-        if await store.running_of(session, user_id) is not None:
+        if await store.holding_of(session, user_id) is not None:
             raise Conflict("A bot of yours runs: stop it first, and wait until its position is closed.", code="bots_running")
         journals = [path for bot_id in await store.ids_of(session, user_id) for path in self.folder.glob(f"{bot_id}.*")]
         desks = [desk.account_id for desk in self.desks.open.values() if desk.user_id == user_id]
@@ -244,6 +252,8 @@ async def open_bots(house: House) -> AsyncIterator[Bots]:
     bots = Bots(house.database, house.clock, house.part(Market), desks, house.settings.haechi_var.resolve() / "journals", kills=kills)
     house.part(Identity).accounts.leaving.append(bots.leave)
     bots.supervisor = Supervisor(house.database, house.clock, bots, leads=lambda: desks.lease.held, ring=desks.alarms.ring)
+    house.part(Connections).uses.append(store.use_of)
+    desks.office.key_refused = bots.supervisor.account_failed
     async with supervising(bots.supervisor):
         try:
             yield bots

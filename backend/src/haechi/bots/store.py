@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select
 
+from haechi.bots.allocation import HOLDING
 from haechi.bots.models import FAILED, INSTANCE, STOPPED, Bot, BotLine
 from haechi.errors import NotFound
 from haechi.platform.db import Session
@@ -29,6 +30,17 @@ async def running_of(session: Session, user_id: str) -> Bot | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def holding_of(session: Session, user_id: str) -> Bot | None:
+    """One that runs, or is wished to: it may hold something, a failed one too."""
+    return (await session.execute(select(Bot).where(Bot.user_id == user_id, HOLDING).limit(1))).scalar_one_or_none()
+
+
+async def use_of(session: Session, account_id: str) -> str:
+    """'' or who works on this account: it may not be closed under them."""
+    found = (await session.execute(select(Bot.name, Bot.symbol).where(Bot.account_id == account_id, HOLDING).limit(1))).first()
+    return "" if found is None else f"A bot of yours ({found.name or found.symbol}) runs on it: stop it first."
+
+
 async def ids_of(session: Session, user_id: str) -> Sequence[str]:
     return (await session.execute(select(Bot.id).where(Bot.user_id == user_id))).scalars().all()
 
@@ -44,12 +56,6 @@ async def lines_of(session: Session, user_id: str, bot_id: str, *, below: int | 
 async def open_orders_of(session: Session, user_id: str, bot_id: str) -> Sequence[Order]:
     query = select(Order).where(Order.user_id == user_id, Order.bot_id == bot_id, Order.status.in_(ALIVE)).order_by(Order.id)
     return (await session.execute(query)).scalars().all()
-
-
-async def end_all(session: Session, reason: str, **values: object) -> None:
-    """At the start of the server, of all users: the paper market begins anew, so nothing of before still runs."""
-    await session.execute(update(Bot).where(Bot.observed.not_in((STOPPED, FAILED)))
-                          .values(desired=STOPPED, observed=STOPPED, reason=reason, **values))
 
 
 # ---- bots of /bot-instances

@@ -47,6 +47,10 @@ def nobody(_account_id: str, _symbol: str) -> dict[str, Decimal]:
     return {}
 
 
+async def keep(_account_id: str) -> None:
+    return
+
+
 async def sleep_ms(ms: int) -> None:
     await asyncio.sleep(ms / 1000)
 
@@ -63,6 +67,7 @@ class Connections:
         self.uses: list[Use] = []
         self.owners: Owners = nobody
         self.alarm: Alarm = logged
+        self.let_go: Callable[[str], Awaitable[None]] = keep
         self.sleep: Callable[[int], Awaitable[None]] = sleep_ms
         self._session: aiohttp.ClientSession | None = None
         self._address: Address | None = None
@@ -168,6 +173,7 @@ class Connections:
 
     async def in_use(self, session: Session, account_id: str) -> str:
         """'' or one sentence: what runs, rests or is held there as far as we know."""
+        await self.let_go(account_id)
         if account_id in self.open:
             return "Its desk is open: stop what runs on it first."
         for use in self.uses:

@@ -27,6 +27,7 @@ from haechi.trading.desk_check import Check
 from haechi.trading.desk_door import Answer, Door, Sent, moved
 from haechi.trading.desk_watch import Watch
 from haechi.trading.gate import Gate
+from haechi.trading.manual import ManualFace
 from haechi.trading.models import CANCELED, EXTERNAL, FILLED, REJECTED, UNKNOWN, Order
 from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER, Owner
 from haechi.trading.reserve import Reserve
@@ -45,8 +46,13 @@ THROUGH = frozenset({"trigger", "price"})  # the market is beyond the stop alrea
 log = structlog.get_logger(__name__)
 
 
+def is_stop(role: str) -> bool:
+    """That of a bracket carries its entry's number."""
+    return role.partition(":")[0] == STOP
+
+
 class Face(Protocol):
-    """An owner's runner, as the desk sees it."""
+    """An owner's runner, as the desk sees it. symbol '': it follows what it needs itself."""
 
     owner: Owner
     symbol: str
@@ -84,6 +90,7 @@ class Office:
     reserve: Reserve
     leads: Callable[[], bool]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    key_refused: Callable[[str, str, Exception], None] = lambda _user_id, _account_id, _why: None  # all bots of that account must know
 
 
 @dataclass
@@ -140,6 +147,7 @@ class Desk:
         self.ears: dict[str, Ear] = {}
         self.filled_ms: dict[tuple[str, str], int] = {}  # (owner, symbol) -> when it last changed
         self.door, self.check, self.watch = Door(self), Check(self), Watch(self)
+        self.manual = ManualFace(self)
         self._backing: dict[tuple[str, str], Backing] = {}
         self._booking: set[asyncio.Future[object]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -162,14 +170,16 @@ class Desk:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def attach(self, face: Face) -> None:
-        """A bot comes to work."""
+        """A bot comes to work, or who looks after what is done by hand."""
         self.faces[face.owner.bot_id] = face
-        self.bots.add(face.owner.bot_id)
-        self.follow(face.symbol)
+        if face.owner.bot_id:
+            self.bots.add(face.owner.bot_id)
+        if face.symbol:
+            self.follow(face.symbol)
 
     def detach(self, bot_id: str) -> None:
         face = self.faces.pop(bot_id, None)
-        if face is not None:
+        if face is not None and face.symbol:
             self._unfollow(face.symbol)
 
     def follow(self, symbol: str) -> None:
@@ -221,12 +231,13 @@ class Desk:
 
     @property
     def unrealised(self) -> Decimal:
-        found = ZERO
-        for symbol in self.holdings.symbols():
-            price = self.price(symbol)
-            for owner in self.holdings.owners(symbol):
-                found += self.holdings.quantity(owner, symbol) * (price - self.holdings.entry(owner, symbol)) if price else ZERO
-        return found
+        holdings = self.holdings
+        return sum((self.unrealised_of(owner, symbol) for symbol in holdings.symbols() for owner in holdings.owners(symbol)), ZERO)
+
+    def unrealised_of(self, owner: str, symbol: str) -> Decimal:
+        """At the last price heard."""
+        price = self.price(symbol)
+        return self.holdings.quantity(owner, symbol) * (price - self.holdings.entry(owner, symbol)) if price else ZERO
 
     def _margin(self, held: list[str]) -> Decimal:
         """Of positions and of what rests to make them larger."""
@@ -259,21 +270,26 @@ class Desk:
 
     def next_id(self, owner: Owner) -> str:
         """The next client id: the same after every restart, for ids are only counted on when a row or a reserve line has them."""
-        name = owner.bot_id or f"m{owner.account_id}"
-        self.counters[name] = self.counters.get(name, 0) + 1
-        return f"{name}-{self.counters[name]:06d}"
+        made = self.coming_id(owner)
+        self.counters[owner.prefix] = self.counters.get(owner.prefix, 0) + 1
+        return made
+
+    def coming_id(self, owner: Owner) -> str:
+        """What `next_id` will give: who sends before anything else is awaited knows its order's id beforehand."""
+        return f"{owner.prefix}-{self.counters.get(owner.prefix, 0) + 1:06d}"
 
     async def send(self, owner: Owner, tickets: list[Ticket], *, also: Work | None = None) -> list[Answer]:
         """Orders through the gate and out, each with its answer."""
         return await self.door.send(owner, tickets, also=also)
 
-    async def converge(self, owner: Owner, wanted: Mapping[str, Ticket], *, also: Callable[[], Work]) -> list[tuple[Ticket, Answer]]:
+    async def converge(self, owner: Owner, wanted: Mapping[str, Ticket], *, also: Callable[[], Work],
+                       among: Callable[[Working], bool] = lambda _one: True) -> list[tuple[Ticket, Answer]]:
         """Make what rests equal what should rest: the new order first, then the old one goes. Answers of what was sent.
 
-        also: makes the work that is written with what is sent.
+        also: makes the work that is written with what is sent. among: whose orders these are; others of the owner are left alone.
         """
         missing, wrong = dict(wanted), []
-        for one in self.orders.of(owner.bot_id):
+        for one in filter(among, self.orders.of(owner.bot_id)):
             ticket = missing.get(one.role)
             if one.order.kind == "market" and ticket is None:
                 continue
@@ -315,10 +331,10 @@ class Desk:
             self._backing.pop((owner.bot_id, ticket.role), None)
             return True
         backing = self._backing_of(owner, ticket.role)
-        steps = STOP_BACK_OFF_MS if ticket.role == STOP else BACK_OFF_MS
+        steps = STOP_BACK_OFF_MS if is_stop(ticket.role) else BACK_OFF_MS
         backing.next_ms = self.clock.now_ms() + steps[min(backing.tries, len(steps) - 1)]
         backing.tries += 1
-        if ticket.role == STOP and isinstance(answer, Sent) and isinstance(answer.outcome, Rejected):
+        if is_stop(ticket.role) and isinstance(answer, Sent) and isinstance(answer.outcome, Rejected):
             return await self._stop_refused(owner, ticket, answer.outcome, backing.tries)
         return not ticket.reduce_only
 
@@ -328,7 +344,7 @@ class Desk:
             return False
         self.alarm(owner.bot_id, "stop_refused", key=f"{owner.bot_id}:{ticket.symbol}", reason=refused.reason, tries=tries)
         if refused.reason in THROUGH or tries >= len(STOP_BACK_OFF_MS):
-            close = Ticket(STOP, ticket.symbol, ticket.side, ticket.quantity, "market", reduce_only=True, leverage=ticket.leverage)
+            close = Ticket(ticket.role, ticket.symbol, ticket.side, ticket.quantity, "market", reduce_only=True, leverage=ticket.leverage)
             await self.send(owner, [close])
             return True
         return False
@@ -351,7 +367,7 @@ class Desk:
 
     async def withdraw(self, *, bot_id: str | None = None) -> int:
         """Cancel what could take on risk, of one bot or of all: what a kill switch does. How many were asked."""
-        asked = [one for one in self.orders.adding() if bot_id in (None, one.owner)]
+        asked = [one for one in self.orders.adding() if bot_id in (None, one.owner) and self._cancelable(one)]
         await asyncio.gather(*(self.door.cancel(one) for one in asked))
         return len(asked)
 
@@ -410,7 +426,7 @@ class Desk:
         await self.send(self.owner(owner), [Ticket(REPAIR, fill.symbol, side, abs(held), leverage=max(one.leverage, 1), repairs=True)])
 
     async def _hand(self, owner: str, event: Event, role: str = "") -> None:
-        face = self.faces.get(owner)
+        face = self.manual if owner == MANUAL_OWNER else self.faces.get(owner)
         if face is not None:
             await face.take(event, role)
 
@@ -499,6 +515,11 @@ class Desk:
         return name if name in self.bots else EXTERNAL_OWNER
 
     # ---- small things
+
+    @property
+    def idle(self) -> bool:
+        """Nobody works here, nothing rests, nothing is held: it may be closed."""
+        return not self.faces and not self.orders.working and not self.holdings.symbols()
 
     def owner(self, bot_id: str) -> Owner:
         return Owner(self.user_id, self.account_id, bot_id)

@@ -65,6 +65,8 @@ class Check:
                 self.failures += 1
                 word = str((error.details or {}).get("word", ""))
                 log.warning("not_reconciled", account_id=self.desk.account_id, why=error.message)
+                if word == "key":
+                    self.desk.office.key_refused(self.desk.user_id, self.desk.account_id, error)
                 if self.failures >= 3 or word == "key":
                     self.desk.alarm("", "key" if word == "key" else "unreachable", key="", why=error.message)
             except Exception:  # a fault of ours must not end the reconciliation

@@ -47,18 +47,22 @@ class Watch:
     async def once(self, *, evidence: bool) -> None:
         desk = self.desk
         shown = await desk.exchange.open_orders() if evidence else None
-        for bot_id, symbol, held in list(self._held()):
+        held_now = self._held()
+        for bot_id, symbol, held in held_now:
             resting = sum((one.left for one in desk.orders.of(bot_id, symbol) if one.order.reduce_only and one.order.trigger is not None
                            and one.status == "open" and (one.order.side == "sell") == (held > 0)), ZERO)
             if shown is not None:
-                resting = min(resting, at_exchange(shown, bot_id, symbol, held))
+                resting = min(resting, at_exchange(shown, desk.owner(bot_id).prefix, symbol, held))
             await self._judge(bot_id, symbol, held, resting)
         await self._tries()
+        self._over({f"{owner}:{symbol}" for owner, symbol, _ in held_now})
 
     def _held(self) -> list[tuple[str, str, Decimal]]:
-        holdings = self.desk.holdings
-        return [(owner, symbol, holdings.quantity(owner, symbol)) for symbol in holdings.symbols() for owner in holdings.owners(symbol)
-                if owner not in (EXTERNAL_OWNER, MANUAL_OWNER) and holdings.quantity(owner, symbol)]
+        """What must have a stop: all that bots hold, and what brackets protect of what was bought by hand."""
+        holdings, manual = self.desk.holdings, self.desk.manual
+        found = [(owner, symbol, manual.guarded(symbol) if owner == MANUAL_OWNER else holdings.quantity(owner, symbol))
+                 for symbol in holdings.symbols() for owner in holdings.owners(symbol) if owner != EXTERNAL_OWNER]
+        return [one for one in found if one[2]]
 
     async def _judge(self, bot_id: str, symbol: str, held: Decimal, resting: Decimal) -> None:
         desk, key, now = self.desk, f"{bot_id}:{symbol}", self.desk.clock.now_ms()
@@ -84,13 +88,15 @@ class Watch:
         for face in list(desk.faces.values()):
             if desk.due_again(face.owner, now):
                 await face.poke()
-        for key in [key for key in self.since if not desk.holdings.quantity(*key.split(":", 1))]:
+
+    def _over(self, held: set[str]) -> None:
+        for key in self.since.keys() - held:
             del self.since[key]
-            desk.calm(key.split(":", 1)[0], "naked", key=key)
+            self.desk.calm(key.split(":", 1)[0], "naked", key=key)
 
 
-def at_exchange(shown: list[OpenOrder], bot_id: str, symbol: str, held: Decimal) -> Decimal:
+def at_exchange(shown: list[OpenOrder], prefix: str, symbol: str, held: Decimal) -> Decimal:
     """How much of a position the exchange itself shows as stopped, under this owner's ids."""
     return sum((one.order.quantity - one.filled for one in shown if one.order.symbol == symbol and one.order.reduce_only
-                and one.order.trigger is not None and one.order.client_id.startswith(f"{bot_id}-")
+                and one.order.trigger is not None and one.order.client_id.startswith(f"{prefix}-")
                 and (one.order.side == "sell") == (held > 0)), ZERO)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -24,10 +24,11 @@ from haechi.trading import ledger
 from haechi.trading.alarms import Alarms
 from haechi.trading.desk import DAY_MS, Desk, Office
 from haechi.trading.desk_door import kept_later
+from haechi.trading.equity import EquityHistory, EquityNow
 from haechi.trading.gate import Gate
 from haechi.trading.kill_files import Switch
 from haechi.trading.kill_switch import Kills
-from haechi.trading.lease import RENEW_S, Lease, file_guard
+from haechi.trading.lease import RENEW_S, FileGuard, Lease
 from haechi.trading.models import OPEN, SENT, UNKNOWN, Account, Booking, Entry, Order
 from haechi.trading.reserve import Reserve
 from haechi.trading.scribe import Scribe
@@ -120,6 +121,7 @@ class Desks:
             desk = await self._restored(session, account, exchange)
         try:
             await desk.open()
+            await desk.manual.resume()
         except BaseException:
             await desk.close()
             await self.connections.close_of(account_id)
@@ -141,6 +143,7 @@ class Desks:
             number = last.rpartition("-")[2]
             desk.counters[bot_id or f"m{account.id}"] = int(number) if number.isdecimal() else 0
         desk.bots.discard("")
+        await desk.manual.restore(session)
         desk.day, desk.lost_today = self.clock.now_ms() // DAY_MS, await self._lost_today(session, account.id)
         return desk
 
@@ -156,6 +159,39 @@ class Desks:
         query = select(Entry.book, Entry.amount).where(Entry.account_id == account_id, Entry.time_ms >= since,
                                                        Entry.book.in_((WALLET, CAPITAL)))
         return -sum(((amount for _, amount in (await session.execute(query)).all())), ZERO)
+
+    # ---- what others ask of them
+
+    def parts(self, account_id: str, symbol: str) -> dict[str, Decimal]:
+        """Whose part of a position is how much, signed; nothing of an account whose desk is closed."""
+        desk = self.open.get(account_id)
+        return {} if desk is None else {owner: desk.holdings.quantity(owner, symbol) for owner in desk.holdings.owners(symbol)}
+
+    def alarmed(self, account_id: str, word: str, sentence: str) -> None:
+        """An adapter's alarm."""
+        desk = self.open.get(account_id)
+        if desk is None:
+            log.error("exchange_alarm", account_id=account_id, word=word, sentence=sentence)
+            return
+        desk.alarm("", word, key="exchange", sentence=sentence)
+        desk.check.soon()
+
+    def worth(self) -> Iterator[EquityNow]:
+        """Of every open account and of its bots at work."""
+        for desk in self.open.values():
+            if not desk.ready:
+                continue
+            yield EquityNow(desk.user_id, desk.account_id, "", desk.equity, desk.wallet, desk.unrealised)
+            for face in desk.faces.values():
+                if face.owner.bot_id:
+                    worth, open_profit = face.allocated, desk.unrealised_of(face.owner.bot_id, face.symbol)
+                    yield EquityNow(desk.user_id, desk.account_id, face.owner.bot_id, worth, worth - open_profit, open_profit)
+
+    async def let_go(self, account_id: str) -> None:
+        """Close a desk at which nothing goes on, so that its account may be closed or changed."""
+        desk = self.open.get(account_id)
+        if desk is not None and desk.idle:
+            await self.close_desk(account_id)
 
     # ---- closing
 
@@ -196,18 +232,23 @@ async def open_desks(house: House) -> AsyncIterator[Desks]:
     from haechi.trading.connections import Connections
 
     folder = house.settings.haechi_var.resolve()
-    guard = file_guard(Path(f"{make_url(house.database.url).database}.trading")) if house.database.kind == "sqlite" else None
+    guard = FileGuard(Path(f"{make_url(house.database.url).database}.trading")) if house.database.kind == "sqlite" else None
     lease = Lease(house.database, house.clock, new_id(house.clock.now_ms()), guard=guard)
-    desks = Desks(house.database, house.clock, house.part(Connections), house.part(Gate), Reserve(folder / "reserve.jsonl", room=house.settings.reserve_mib << 20), lease)
+    connections = house.part(Connections)
+    reserve = Reserve(folder / "reserve.jsonl", room=house.settings.reserve_mib << 20)
+    desks = Desks(house.database, house.clock, connections, house.part(Gate), reserve, lease)
+    connections.owners, connections.alarm, connections.let_go = desks.parts, desks.alarmed, desks.let_go
     kills = house.part(Kills)
     kills.listeners.append(desks.killed)
     await desks.lead()
-    task = asyncio.create_task(desks.keep_leading())
+    history = EquityHistory(house.database, house.clock, desks.worth)
+    tasks = [asyncio.create_task(desks.keep_leading()), asyncio.create_task(history.run())]
     try:
         yield desks
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         kills.listeners.remove(desks.killed)
         await desks.close()
         desks.office.reserve.close()

@@ -80,23 +80,32 @@ class Lease:
             async with self.database.writing() as session:
                 await session.execute(update(Row).where(Row.name == NAME, Row.epoch == self.epoch).values(holder="", expires_ms=0))
             self.epoch = 0
+        if isinstance(self.guard, FileGuard):
+            self.guard.drop()
 
 
-def file_guard(path: Path) -> Callable[[], bool]:
-    """The system's lock on a file of this machine, kept as long as the process lives."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    held: list[int] = []
+class FileGuard:
+    """The system's lock on a file of this machine, kept until it is dropped or the process ends."""
 
-    def take() -> bool:
-        if held:
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._handle: int | None = None
+
+    def __call__(self) -> bool:
+        """Whether it is ours now."""
+        if self._handle is not None:
             return True
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(handle)
             return False
-        held.append(handle)
+        self._handle = handle
         return True
 
-    return take
+    def drop(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

@@ -86,6 +86,31 @@ class Order(Base):
                       UniqueConstraint("account_id", "intent", name="uq_orders_account_id_intent"))
 
 
+class Bracket(Base):
+    """Protection of an order made by hand (id: the entry's): once it fills, a reduce-only stop and target of what filled.
+
+    A percent becomes a price with the first fill. released: what was closed in another way; ended_ms: nothing is left to protect.
+    """
+
+    __tablename__ = "brackets"
+
+    id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    symbol: Mapped[str] = mapped_column(String(32))
+    side: Mapped[str] = mapped_column(String(4))
+    leverage: Mapped[int]
+    stop: Mapped[Decimal | None] = mapped_column(Amount)
+    target: Mapped[Decimal | None] = mapped_column(Amount)
+    stop_percent: Mapped[Decimal | None] = mapped_column(Amount)
+    target_percent: Mapped[Decimal | None] = mapped_column(Amount)
+    released: Mapped[Decimal] = mapped_column(Amount)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("ix_brackets_account_id_ended_ms", "account_id", "ended_ms"),)
+
+
 class Booking(Base):
     """One owner's part of a fill, funding payment, liquidation or movement as the exchange reported it: booked once by the
     exchange's id. bot_id: the owner, '' by hand, `external` what is not ours.

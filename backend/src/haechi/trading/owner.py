@@ -13,3 +13,8 @@ class Owner(msgspec.Struct, frozen=True):
     user_id: str
     account_id: str
     bot_id: str
+
+    @property
+    def prefix(self) -> str:
+        """How the client ids of its orders begin."""
+        return self.bot_id or f"m{self.account_id}"

@@ -7,7 +7,7 @@ them: then the bookings themselves are added up, over at most ZONE_DAYS_MAX days
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 
 import msgspec
@@ -64,11 +64,16 @@ async def statement(session: Session, asked: Asked, by: str, zone: tzinfo | None
         wishes.append(day.day_ms < whole_day(asked.until_ms, "to"))
     wanted = select(day.owner, day.symbol, day.day_ms, day.realized, day.fees, day.funding, day.liquidation, day.bookings).where(*wishes)
     lines: dict[str, Line] = {}
-    for row in (await session.execute(wanted)).all():
-        line = line_of(lines, by, row.owner, row.symbol, instant(row.day_ms))
-        line.bookings += row.bookings
-        for name in COLUMN.values():
-            setattr(line, name, getattr(line, name) + getattr(row, name))
+    for owner, symbol, day_ms, realized, fees, funding, liquidation, bookings in (await session.execute(wanted)).all():
+        line = line_of(lines, owner if by == BOT else symbol if by == SYMBOL else str(day_ms))
+        line.realized += realized
+        line.fees += fees
+        line.funding += funding
+        line.liquidation += liquidation
+        line.bookings += bookings
+    if by == DAY:
+        for line in lines.values():
+            line.key = instant(int(line.key)).date().isoformat()
     return in_order(lines)
 
 
@@ -83,7 +88,8 @@ async def _of_bookings(session: Session, asked: Asked, by: str, zone: tzinfo) ->
     lines: dict[str, Line] = {}
     seen: set[int] = set()
     for row in (await session.execute(wanted)).all():
-        line = line_of(lines, by, row.bot_id, row.symbol, instant(row.time_ms).astimezone(zone))
+        day = instant(row.time_ms).astimezone(zone).date().isoformat()
+        line = line_of(lines, {BOT: row.bot_id, SYMBOL: row.symbol, DAY: day}[by])
         line.bookings += row.id not in seen
         seen.add(row.id)
         if row.book in COLUMN:
@@ -102,13 +108,14 @@ def whole_day(ms: int, name: str) -> int:
     return ms
 
 
-def line_of(lines: dict[str, Line], by: str, owner: str, symbol: str, day: datetime) -> Line:
-    key = {BOT: owner, SYMBOL: symbol, DAY: day.date().isoformat()}[by]
-    return lines.setdefault(key, Line(key))
+def line_of(lines: dict[str, Line], key: str) -> Line:
+    if key not in lines:
+        lines[key] = Line(key)
+    return lines[key]
 
 
 def in_order(lines: dict[str, Line]) -> list[Line]:
-    return [lines[key] for key in sorted(lines)]
+    return sorted(lines.values(), key=lambda line: line.key)
 
 
 def total(lines: Iterable[Line]) -> Line:

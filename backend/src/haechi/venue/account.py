@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from haechi.core import layout as at
 from haechi.core import matching
@@ -54,6 +58,12 @@ class Witness(Protocol):
         insurance's."""
 
 
+@lru_cache(maxsize=16)
+def terms_of(instruments: tuple[Instrument, ...], costs: Costs) -> NDArray[np.int64]:
+    """The encoded plans of an account that trades by hand, one a market."""
+    return pack([encode(Plan(), one, costs, "path") for one in instruments])
+
+
 class Account:
     """`events` holds what happened and was not yet told."""
 
@@ -61,7 +71,7 @@ class Account:
         self.name = name
         self.instruments = list(instruments)
         self.machine = Machine.fresh(len(instruments), costs, 0)
-        self.plans = pack([encode(Plan(), one, costs, "path") for one in instruments])
+        self.plans = terms_of(tuple(instruments), costs).copy()
         self.orders: list[list[Order]] = [[] for _ in instruments]
         self.queued: list[list[Order]] = [[] for _ in instruments]
         self.point = [0] * len(instruments)  # where the market stands while a bar is walked, 0 between bars
@@ -80,11 +90,16 @@ class Account:
 
     def lots(self, m: int, leg: int = 0) -> int:
         """Signed lots of the net position, or of one leg."""
-        return int(self.machine.state[self.row(m, leg), at.LOTS])
+        return self.machine.state.item(1 + 2 * m + leg, at.LOTS)
 
     def involved(self, m: int) -> bool:
         """Whether a bar of this market can do anything to this account."""
         return bool(self.orders[m] or self.queued[m] or self.lots(m) or self.lots(m, 1))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is held, nothing is offered."""
+        return not (any(self.orders) or any(self.queued) or self.machine.state[1:, at.LOTS].any())
 
     @property
     def wallet(self) -> Decimal:

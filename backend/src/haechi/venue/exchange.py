@@ -114,15 +114,16 @@ class Venue:
         await self.closes(bars)
 
     async def walks(self, bars: Mapping[str, TickBar]) -> None:
-        for name in list(self.accounts):
+        for name in [name for name, account in self.accounts.items() if self.ears[name] or not account.idle]:
             for symbol, bar in bars.items():
                 if name in self.accounts and self._concerned(name, symbol):
                     await self._walk(self.accounts[name], self.market[symbol], bar)
 
     def _concerned(self, name: str, symbol: str) -> bool:
         """Whether this bar can do anything to the account, or somebody watches the price on it."""
-        watched = any(ear.prices and ear.symbol == symbol for ear in self.ears[name])
-        return watched or self.accounts[name].involved(self.market[symbol])
+        if self.accounts[name].involved(self.market[symbol]):
+            return True
+        return any(ear.prices and ear.symbol == symbol for ear in self.ears[name])
 
     async def _walk(self, account: Account, m: int, bar: TickBar) -> None:
         await self._open(account, m, bar.ts, bar.open, bar.rates)
@@ -182,6 +183,7 @@ class Venue:
 
     async def _price(self, account: Account, m: int) -> None:
         if not any(ear.prices for ear in self.ears.get(account.name, ())):  # none: closed meanwhile by what it was told
+            await self.tell(account)
             return
         one = self.instruments[m]
         account.events.append(Price(one.symbol, one.price(account.point[m]), account.now_ms))
@@ -223,7 +225,8 @@ class Venue:
         await asyncio.gather(*(self._tell_account(name, bars) for name in names))
 
     async def _tell_account(self, name: str, bars: Sequence[Bar]) -> None:
-        for bar in bars:
+        heard = {ear.symbol for ear in self.ears.get(name, ())}
+        for bar in [bar for bar in bars if bar.symbol in heard]:
             await self._hear(name, bar)
             if name in self.accounts:
                 await self.tell(self.accounts[name])

@@ -210,7 +210,7 @@ class Floor:
             case Move():
                 await self._move(moment)
             case Book():
-                self._book(moment)
+                await self._book(moment)
             case Close():
                 await self._close(moment)
         self.commit(place=isinstance(moment, Close))
@@ -265,7 +265,7 @@ class Floor:
                 sink.traded(trade)
         self._tell_market(m)
 
-    def _book(self, moment: Book) -> None:
+    async def _book(self, moment: Book) -> None:
         """Resting orders that the other side now reaches are filled as far as it goes."""
         m, market = moment.m, self.markets[moment.m]
         self.playing = m
@@ -280,6 +280,7 @@ class Floor:
                 for _, lots in market.take(order.side, order.lots, order.price):
                     if order in account.orders[m] and not account.fill_part(m, order, lots):
                         break
+            await self.venue.tell(account)
         self._tell_market(m)
 
     async def _close(self, moment: Close) -> None:

@@ -59,6 +59,7 @@ class FaultyExchange:
         self.counter = Counter(world, self.member, faults, self.rng)
         self.reads: set[str] = set()
         self.blind_since: int | None = None
+        self.unknown_ms = 0  # when an outcome was last unknown
         world.ports[name] = self
 
     def close(self) -> None:
@@ -85,10 +86,8 @@ class FaultyExchange:
             raise Refused(f"the exchange refuses: {refused.reason}", details={"word": refused.reason})
         if refused is not None or self.faults.hit("reads_fail"):
             raise Unreachable("no answer")
-        found = answer(self._then())
-        await self._travel()
         self.reads.add(what)
-        return found
+        return answer(self._then())
 
     def _then(self) -> int:
         """Reads show this moment: now, or up to LAG_MS_MAX earlier."""
@@ -101,6 +100,13 @@ class FaultyExchange:
         request = self._request(order)
         self.asked(request)
         self.world.history.requests.append(request)
+        self.world.history.stirs(self.name)
+        outcome = await self._placed(order, request)
+        if isinstance(outcome, Unknown):
+            self.unknown_ms = self.world.now
+        return outcome
+
+    async def _placed(self, order: NewOrder, request: Request) -> Outcome:
         await self._travel()
         refused = self._refusing() or self.counter.refuses(order)
         if refused is not None:
@@ -153,6 +159,7 @@ class FaultyExchange:
 
     async def cancel(self, client_id: str) -> Outcome:
         self.world.history.cancels.append((self.name, client_id))
+        self.world.history.stirs(self.name)
         await self._travel()
         refused = self._refusing()
         if refused is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -56,6 +57,7 @@ class History:
         self.lines: list[Line] = []
         self.starts: list[int] = []
         self.stops: list[int] = []
+        self.stirs: Callable[[str], None] = lambda member: None
         self.hits: Counter[str] = Counter()
         self.cancels: list[tuple[str, str]] = []  # member, client id: what the house wished away
 
@@ -72,6 +74,7 @@ class History:
                          record.status, record.reason)
             case _:
                 return
+        self.stirs(member.name)
         self.lines.append(Line(ms, member.name, what, facts))
 
     def text(self, member: str = "") -> str:

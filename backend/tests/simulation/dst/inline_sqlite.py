@@ -20,6 +20,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util import LRUCache, await_only
+from sqlalchemy.util.concurrency import in_greenlet
 
 from haechi.platform.db import BUSY_TIMEOUT_MS, Database
 from haechi.platform.migrate import upgrade
@@ -71,6 +72,10 @@ def _wait(awaitable: Awaitable[Any]) -> Any:
     return await_only(awaitable)
 
 
+async def _at_once() -> None:
+    """SQLAlchemy insists that an asynchronous driver is waited for."""
+
+
 class Cursor(sqlite3.Cursor):
     """BEGIN IMMEDIATE waits for its turn."""
 
@@ -80,6 +85,8 @@ class Cursor(sqlite3.Cursor):
         self.connection.alive()
         if sql == "BEGIN IMMEDIATE" and self.connection.file is not None:
             self.connection.begin()
+        elif in_greenlet():
+            _wait(_at_once())
         return super().execute(sql, parameters)
 
     async def _async_soft_close(self) -> None:

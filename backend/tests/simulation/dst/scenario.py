@@ -26,6 +26,7 @@ from . import inline_sqlite
 from .faults import MINUTE, Fault, Faults, draw
 from .history import History
 from .invariants import Broken, Judge, Watched
+from .patience import Patience
 from .system import System, seeded_ids
 from .virtual_loop import VirtualClock, VirtualLoop, run
 from .world import BAR_MS, World
@@ -68,7 +69,7 @@ def simulate(seed: int, *, faults: list[Fault] | None = None, minutes: int = HOU
     """Run it. Raises Failed. faults: these instead of those drawn; kinds: draw from these alone."""
     drawn = faults if faults is not None else draw(Random(f"{seed}/faults"), list(USERS), min(LAST_FAULT_MS, (minutes - 2) * MINUTE), kinds=kinds)
     migrated = inline_sqlite.template(VirtualLoop)
-    began = time.perf_counter()
+    began = time.process_time()
 
     async def whole() -> Outcome:
         return await _Run(seed, drawn, migrated).whole(minutes)
@@ -78,7 +79,7 @@ def simulate(seed: int, *, faults: list[Fault] | None = None, minutes: int = HOU
             outcome = run(whole)
         except Exception as broken:
             raise Failed(seed, drawn, f"{type(broken).__name__}: {broken}") from broken
-    outcome.seconds = time.perf_counter() - began
+    outcome.seconds = time.process_time() - began
     return outcome
 
 
@@ -93,6 +94,8 @@ class _Run:
         self.path = inline_sqlite.fresh(f"seed-{seed}", migrated)
         self.file = inline_sqlite.File(str(self.path), Random(f"{seed}/commits"))
         self.faults = {name: Faults(drawn, name, Random(f"{seed}/faults/{name}"), self.run_ms) for name in USERS}
+        self.patience = Patience(self.clock.now_ms, self._busy)
+        self.history.stirs = self.patience.stir
         self.ours: set[asyncio.Task[Any]] = set()
         self.acts: list[asyncio.Task[None]] = []
 
@@ -105,7 +108,8 @@ class _Run:
         self.ours.add(asyncio.current_task())  # type: ignore[arg-type]
         await self.world.warm()
         self.members = {name: self.world.join(name, DEPOSIT) for name in USERS}
-        self.system = System(self.world, self.clock, self.path, self.file, {f"acc{name}": name for name in USERS}, self.faults, self.name)
+        self.system = System(self.world, self.clock, self.path, self.file, {f"acc{name}": name for name in USERS}, self.faults, self.name,
+                             self.patience)
         self.system.users = {name: f"user{name}" for name in USERS}
         watched = [Watched(self.members[name], f"acc{name}", since_ms=self.clock.now_ms() + 1) for name in USERS]
         await asyncio.sleep(1)
@@ -153,6 +157,15 @@ class _Run:
         for port in list(self.world.ports.values()):
             port.counter.moved(m)
         self.judge.step()
+
+    def _busy(self, name: str) -> bool:
+        """What no stir tells of: a position without a stop, an order of unknown outcome, a database that fails, a fresh start."""
+        now, names = self.clock.now_ms(), [name] if name else USERS
+        failing = now / 1000 < max(self.file.locked_until, self.file.full_until, self.file.cut_until) + START_MS / 1000 + 10
+        unknown = any(port.unknown_ms + 130_000 > now for who, port in self.world.ports.items() if who in names)
+        naked = any(key[0] in names for key in self.judge.naked)
+        fresh = bool(self.history.starts) and now - self.history.starts[-1] < 30_000
+        return failing or unknown or naked or fresh
 
     def _trouble(self, name: str, since: int) -> tuple[bool, bool, int]:
         """Faults of this member or of all, from a minute before `since` on."""
@@ -203,10 +216,13 @@ class _Run:
 
     async def _act(self, one: Fault) -> None:
         await asyncio.sleep(max(0, one.start_ms - self.run_ms()) / 1000)
+        self.patience.stir()
         act = getattr(self, f"_{one.kind}", None)
         if act is not None:
             await act(one)
             self.history.hits[one.kind] += 1
+        await asyncio.sleep(max(0, one.end_ms - self.run_ms()) / 1000)
+        self.patience.stir()
 
     async def _restart(self, one: Fault) -> None:
         if self.system.up:

@@ -28,6 +28,7 @@ from . import inline_sqlite
 from .faults import Faults
 from .faulty_exchange import FaultyExchange
 from .history import Request
+from .patience import Patience, whose
 from .virtual_loop import VirtualClock
 from .world import World
 
@@ -43,8 +44,9 @@ class Connections:
         self.open: dict[str, FaultyExchange] = {}
 
     async def exchange_of(self, account: Account) -> FaultyExchange:
+        name = self.members[account.id]
+        whose.set(name)  # the desk's loops begin in this context
         if account.id not in self.open:
-            name = self.members[account.id]
             self.open[account.id] = FaultyExchange(self.world, name, self.faults[name], self.seed, self.asked)
         return self.open[account.id]
 
@@ -65,8 +67,9 @@ class System:
     """One house; it rises and falls on one database file and folder."""
 
     def __init__(self, world: World, clock: VirtualClock, path: Path, file: inline_sqlite.File, members: dict[str, str],
-                 faults: dict[str, Faults], seed: str) -> None:
+                 faults: dict[str, Faults], seed: str, patience: Patience) -> None:
         self.world, self.clock, self.path, self.file, self.members = world, clock, path, file, members
+        self.sleep = patience.sleep
         self.faults, self.seed = faults, seed
         self.folder = path.with_suffix(".d")
         self.users: dict[str, str] = {}  # member -> user id
@@ -81,18 +84,18 @@ class System:
         self.connections = Connections(self.world, self.members, self.faults, self.seed, self._asked)
         self.reserve = Reserve(self.folder / "reserve.jsonl", room=RESERVE_BYTES)
         lease = Lease(self.database, self.clock, f"run-{len(self.world.history.starts)}", guard=lambda: True)
-        self.desks = Desks(self.database, self.clock, self.connections, self.gate, self.reserve, lease)
+        self.desks = Desks(self.database, self.clock, self.connections, self.gate, self.reserve, lease, sleep=self.sleep)
         self.kills.listeners.append(self.desks.killed)
         self.bots = Bots(self.database, self.clock, Market(self.world), self.desks, self.folder / "journals", kills=self.kills)  # type: ignore[arg-type]
         chance = Random(f"{self.seed}/supervisor/{len(self.world.history.starts)}")
         self.bots.supervisor = Supervisor(self.database, self.clock, self.bots, leads=lambda: lease.held, ring=self.desks.alarms.ring,
-                                          random=chance.random)
+                                          sleep=self.sleep, random=chance.random)
         self.world.history.starts.append(self.clock.now_ms())
         self.up = True
         await self.desks.lead()
         self.tasks = [asyncio.create_task(self.desks.keep_leading(), name="lease"),
                       asyncio.create_task(self.bots.supervisor.run(), name="supervisor"),
-                      asyncio.create_task(self.kills.watch(asyncio.sleep), name="kills")]
+                      asyncio.create_task(self.kills.watch(self._glance), name="kills")]
 
     async def fall(self, ours: set[asyncio.Task[Any]]) -> None:
         """As kill -9: every task but `ours` is gone, and none of them writes or sends anything more."""
@@ -114,6 +117,10 @@ class System:
         self.file.cut_until = cut
         if self.file.turn.locked():
             self.file.turn = asyncio.Lock()
+
+    async def _glance(self, _seconds: float) -> None:
+        """Nobody lays a kill file from outside; those of this process count at once."""
+        await self.sleep(1.0)
 
     def _asked(self, one: Request) -> None:
         """Completes what the wire wrote down, by what lies in the files: never by asking the house."""

@@ -117,6 +117,19 @@ def test_what_is_closed_by_hand_at_the_exchange_is_taken_from_those_who_hold() -
     assert held.owners("BTCUSDT") == [EXTERNAL] and held.total("BTCUSDT") == D("-0.5")
 
 
+def test_what_does_not_divide_stays_with_its_owner() -> None:
+    books = Books()
+    for owner, quantity, price in (("bot1", "1", "100"), ("bot1", "2", "100.00000001"), ("bot2", "3", "100")):
+        books.act("open", owner, D(quantity), D(price), D(0))
+    won = []
+    for _ in range(3):
+        before = books.own
+        books.act("close", "bot1", D(1), D(101), D(0))
+        won.append(books.own - before)
+    assert sum(won) == D("2.99999998")  # 303 − 300.00000002
+    assert max(won) - min(won) <= STEP
+
+
 def test_an_adopted_position_has_a_price_and_no_cash() -> None:
     held = Holdings()
     piece, = held.adopt(EXTERNAL, "BTCUSDT", D("3"), D("100"))
@@ -158,7 +171,7 @@ class TheExchange:
         self.cost += Fraction(signed) * Fraction(price)
 
 
-prices = st.integers(1, 10**9).map(lambda n: D(n).scaleb(-4))
+prices = st.integers(1, 10**10).map(lambda n: D(n).scaleb(-7))  # times a lot: ten decimals, finer than money
 lots = st.integers(1, 5_000).map(lambda n: D(n).scaleb(-3))
 money = st.integers(-10**10, 10**10).map(lambda n: D(n).scaleb(-8))
 acts = st.lists(st.tuples(st.sampled_from(["open", "open", "close", "close", "all", "fund", "cut", "end", "hand", "adopt", "move"]),

@@ -10,7 +10,7 @@ from ledger_stage import START_MS, Books, opened
 from sqlalchemy import func, select, update
 
 from haechi.exchanges.port import Fill, Liquidated, Moved, Paid, Position
-from haechi.trading import ledger
+from haechi.trading import ledger, posting
 from haechi.trading.ledger_check import check
 from haechi.trading.models import Booking, Entry, LedgerDay
 
@@ -80,6 +80,7 @@ async def test_the_unique_key_stops_what_the_look_before_did_not_see(books, monk
         return next(answers)
 
     monkeypatch.setattr(ledger, "is_booked", blind)
+    monkeypatch.setattr(posting, "is_booked", blind)
     assert await books.take(one, "bot1") is False
     assert [len(await rows(books, kind)) for kind in (Booking, LedgerDay)] == [1, 1]
     assert await books.balance("fees") == D("0.06")

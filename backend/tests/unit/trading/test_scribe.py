@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from haechi.platform.clock import SetClock
 from haechi.platform.db import Database, Session
 from haechi.platform.migrate import upgrade
-from haechi.trading.lease import Lease, LeaseLost, file_guard
+from haechi.trading.lease import FileGuard, Lease, LeaseLost
 from haechi.trading.reserve import Full, Reserve
 from haechi.trading.scribe import Scribe, Unwritten
 
@@ -110,7 +110,7 @@ async def test_a_process_without_the_lease_writes_nothing(database: Database, tm
 async def test_a_file_says_at_once_that_the_holder_is_gone(database: Database, tmp_path: Path) -> None:
     await upgrade(database)
     clock = SetClock(datetime(2026, 1, 1, tzinfo=UTC))
-    guards = [file_guard(tmp_path / "lock"), file_guard(tmp_path / "lock")]
+    guards = [FileGuard(tmp_path / "lock"), FileGuard(tmp_path / "lock")]
     one, two = (Lease(database, clock, name, guard=guard) for name, guard in zip("ab", guards, strict=True))
     assert await one.claim()
     assert one.held
