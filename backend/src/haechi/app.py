@@ -15,6 +15,7 @@ from haechi.admin.routers import ROUTERS as ADMIN
 from haechi.bots.grid_router import alias as grid
 from haechi.bots.grid_router import router as grid_bot
 from haechi.bots.instance_router import router as instances
+from haechi.bots.order_router import router as order
 from haechi.bots.router import router as bot
 from haechi.bots.service import open_bots
 from haechi.bots.template_router import router as templates
@@ -54,6 +55,7 @@ from haechi.trading.kill_switch import open_kills
 from haechi.trading.ledger_router import router as account_ledger
 from haechi.trading.limits import open_risk
 from haechi.trading.risk_router import router as risk
+from haechi.trading.standing import open_standing
 
 # Every router, mounted at the root and again under /api/v1. A new domain adds its line here.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -63,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     backtest,  # /backtest
     bot,  # /bot
     instances,  # /bot-instances
+    order,  # /order
     account_ledger,  # /account/ledger, /account/equity, /account/pnl: before /account/{id}
     account,  # /account
     account_keys,  # /account/keys
@@ -81,7 +84,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 # What lives between requests, opened in this order and closed in the reverse. Later ones may use `house.part(EarlierClass)`.
 PARTS: tuple[OpenPart, ...] = (open_log_ring, open_metrics, open_status, open_limits, open_idempotency, open_identity, open_oauth,
                                open_jobs, open_kills, open_risk, open_gate, open_market, open_connections,
-                               open_desks, open_bots)
+                               open_desks, open_bots, open_standing)
 
 API = "/api/v1"
 EXPOSED = ["X-Request-ID", "Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Idempotency-Replayed"]

@@ -16,6 +16,12 @@ ALLOWED = {("bots/signals.py", "float(self.instrument.tick)"), ("bots/signals.py
            # Seconds to wait.
            ("venue/pace.py", "0.001"), ("venue/wire/ws/sockets.py", "120.0"), ("venue/wire/ws/streams.py", "0.09"),
            ("venue/wire/ws/streams.py", "0.0"),
+           # How waits are spread.
+           ("bots/recovery.py", "1.0"), ("bots/recovery.py", "0.5"),
+           # /grid/market answers JSON numbers, as it was promised.
+           ("bots/grid_market.py", "float(one.price(close))"), ("bots/grid_market.py", "float(one.price(high))"),
+           ("bots/grid_market.py", "float(one.price(low))"),
+           *(("bots/grid_schemas.py", number) for number in ("60000.1", "61000.0", "59000.5", "1.25")),
            # merge-depth answers JSON numbers, as the real exchange does.
            ("venue/wire/public.py", "float(one.price(price))"), ("venue/wire/public.py", "float(one.quantity(lots))")}
 

@@ -20,6 +20,7 @@ from haechi.identity.audit import AuditEntry
 from haechi.identity.models import User
 from haechi.markets.feed import Market
 from haechi.platform import log
+from haechi.trading.gate import Gate
 from haechi.trading.kill_switch import Kills
 
 HOME, ELSEWHERE = {"x-forwarded-for": "192.0.2.7"}, {"x-forwarded-for": "198.51.100.9"}
@@ -288,7 +289,7 @@ async def test_one_bot_that_cannot_be_stopped_holds_up_no_other(app, monkeypatch
     monkeypatch.setattr(stuck, "stop", broken)
     killed = (await app.http.post("/admin/kill-switch", headers=headers)).json()
     assert (killed["stopping"], killed["failed"]) == (1, 1)
-    assert stuck.view(0).halted == "platform", "and the stuck one takes on no new risk"
+    assert app.house.part(Gate).killed(stuck.owner.user_id, stuck.owner.bot_id) == "platform", "and the stuck one takes on no new risk"
     await app.house.part(Market).step()
     assert other.ended.is_set()
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from haechi.bots.words import TROUBLES
 from haechi.errors import HaechiError
-from haechi.exchanges.bitget.codes import Kind as Code
+from haechi.exchanges.errors import Kind as Code
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.platform.clock import Clock
 from haechi.platform.db import DatabaseUnavailable, unreachable

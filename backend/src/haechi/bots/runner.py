@@ -18,6 +18,7 @@ from haechi.bots.mind import Mind
 from haechi.bots.models import BotState
 from haechi.bots.signals import Signal, SignalHub, SignalKey
 from haechi.bots.why import Whys
+from haechi.core import risk
 from haechi.core.live import Wanted
 from haechi.core.risk import Refused
 from haechi.core.units import unscaled
@@ -38,9 +39,10 @@ HISTORY_BARS = 5000
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
 EXIT = "exit"
 # Refusals that pass by themselves: what should rest is tried again, the plan does not hear of them.
-PASSING = frozenset({
-    "doubt", "killed", "stale_data", "clock_skew", "orders_second", "orders_minute", "orders_minute_user", "rate", "maintenance", "busy",
-    "clock", "unreachable", "closed", "deleveraging", "journal", "lease", "mode", "key", "no_position", "never_arrived", "not_sent"})
+PASSING = risk.PASSING | frozenset({
+    "doubt", "killed", "stale_data", "clock_skew", "unknown", "reduces_at_most", "rate", "maintenance",
+    "busy", "clock", "unreachable", "closed", "deleveraging", "journal", "lease", "mode", "key", "no_position",
+    "never_arrived", "not_sent"})
 
 log = structlog.get_logger(__name__)
 Say = Callable[..., Awaitable[None]]

@@ -26,10 +26,10 @@ from haechi.platform.db import Database
 from haechi.trading.lease import LeaseLost
 from haechi.trading.owner import Owner
 
-PASS_S = 1.0
+PASS_S = 1
 ERRANDS_MAX = 256
 ERRANDS_OF_ACCOUNT_MAX = 4  # once the account has worked; one at a time before
-ERRAND_S_MAX = 60.0
+ERRAND_S_MAX = 60
 
 log = structlog.get_logger(__name__)
 Ring = Callable[..., None]

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -135,44 +133,6 @@ def tape_of(market: str, *, seed: int, now_ms: int, place: Place | None = None) 
     return recorded(path)
 
 
-def taken_up(floor: Floor, tape: Tape) -> int:
-    """Let the floor stand where this tape stood, or for another tape at its beginning -> the number of instants that are past."""
-    from haechi.venue.exchange import CANDLES_KEPT
-
-    known, place = known_source(floor, tape.source), floor.place
-    played = place.played if known and place is not None else WARM_BARS if tape.label == SYNTHETIC else 0
-    past = deque(islice(tape.instants, max(0, played - tape.first)), maxlen=CANDLES_KEPT)
-    if not known:
-        floor.venue.bars_played += len(past)
-    floor.remember(past)
-    return played
-
-
-def known_source(floor: Floor, source: str) -> bool:
-    """Whether the floor stood in this market before. In another one its time begins anew; positions are kept and marked there."""
-    from haechi.venue.store import Place
-
-    place = floor.place
-    if place is not None and place.source == source:
-        return True
-    if place is not None:
-        log.warning("paper_market_changed", was=place.source, now=source, accounts=len(floor.members))
-        floor.epoch, floor.now_ms = floor.last_id, 0
-    floor.place = Place(source)
-    return False
-
-
-def counted(floor: Floor, tape: Tape, played: int) -> Iterator[Instant]:
-    """The instants that come, each written into the floor's place as it is given away."""
-    from haechi.venue.store import Place
-
-    floor.place = Place(tape.source, tape.start_ms, played, tape.marks())
-    for instant in tape.instants:
-        played += 1
-        floor.place = Place(tape.source, tape.start_ms, played, tape.marks())
-        yield instant
-
-
 class Listing(Protocol):
     """What is traded, on bars how long, and what to call it on a page."""
 
@@ -196,7 +156,8 @@ class Market:
                  wire: Callable[[], int] | None = None, clock: Callable[[], int] = wall_ms, store: Store | None = None) -> None:
         """wire: the wall clock (ms) of the wire face, when there is to be one. store: what the members and the market's place are kept
         in; without one they end with the process. Raises ValueError for a store of other markets."""
-        from haechi.venue.exchange import Venue  # compiled code: loaded when a market opens, not with the application
+        from haechi.markets.taken_up import counted, known_source, taken_up  # compiled code: loads when a market opens
+        from haechi.venue.exchange import Venue
         from haechi.venue.floor import Floor
 
         self.tape: Listing = tape
@@ -303,7 +264,8 @@ async def _market(house: House, stack: AsyncExitStack) -> Market:
         live = await stack.enter_async_context(open_live(settings.market, house.clock, **given))
         return await _opened(live, 1.0, store, wire=now)
     session = store.session()
-    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=now(), place=session and session.place)
+    tape = await asyncio.to_thread(tape_of, settings.market, seed=settings.market_seed, now_ms=now(),
+                                   place=None if session is None else session.place)
     return await _opened(tape, settings.speed, store, wire=now if settings.venue_port > 0 else None, clock=now)
 
 

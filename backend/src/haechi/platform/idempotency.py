@@ -40,6 +40,7 @@ CLOSING_S_MAX = 10.0
 KEY_CHARS_MIN, KEY_CHARS_MAX = 8, 128
 
 Work = Callable[[], Awaitable[BaseModel | None]]
+Status = int | Callable[[BaseModel | None], int]  # of the answer, or how to tell it from what was made
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,7 @@ class Idempotency:
         self.clock = clock
         self.running: set[asyncio.Task[Response]] = set()
 
-    async def once(self, claim: Claim, status: int, work: Work) -> Response:
+    async def once(self, claim: Claim, status: Status, work: Work) -> Response:
         """Do it, or answer as the first time. Raises BadInput for another request, Conflict while it runs or its outcome is unknown.
 
         Once begun it is brought to its end and kept, even when the request is given up meanwhile.
@@ -104,7 +105,7 @@ class Idempotency:
             return False
         return True
 
-    async def _run(self, claim: Claim, status: int, work: Work) -> Response:
+    async def _run(self, claim: Claim, status: Status, work: Work) -> Response:
         try:
             answer = answered(status, await work())
         except HaechiError as error:
@@ -145,9 +146,9 @@ def replay(row: IdempotencyKey | None, claim: Claim, now: datetime) -> Response:
                    f"look with {claim.look} before you try again with a new key.", code="idempotency_unknown")
 
 
-def answered(status: int, made: BaseModel | None) -> Response:
+def answered(status: Status, made: BaseModel | None) -> Response:
     body = "" if made is None else made.model_dump_json(by_alias=True)
-    return Response(body, status, media_type="application/json")
+    return Response(body, status(made) if callable(status) else status, media_type="application/json")
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Attempt:
     key: str | None
     fingerprint: str
 
-    async def once(self, owner: str, status: int, work: Work, *, look: str) -> Response:
+    async def once(self, owner: str, status: Status, work: Work, *, look: str) -> Response:
         """The answer of `work`, done once for each key of `owner`; without a key done each time. `look`: what tells the outcome."""
         if self.key is None:
             return answered(status, await work())

@@ -12,7 +12,7 @@ from haechi.core.risk import Refused as GateRefused
 from haechi.errors import BadInput, Conflict, HaechiError
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Accepted, Rejected
-from haechi.trading.brackets import ENTRY, HUNDRED, ZERO, Guard
+from haechi.trading.brackets import ENTRY, ZERO, Guard
 from haechi.trading.desk import Desk
 from haechi.trading.desk_door import Answer
 from haechi.trading.order_schemas import BracketBody, Leg, SubmitBody
@@ -63,8 +63,8 @@ async def sent(desk: Desk, owner: Owner, ticket: Ticket) -> str:
 async def sent_with_bracket(desk: Desk, owner: Owner, ticket: Ticket, legs: BracketBody) -> str:
     """The bracket is known before its entry can fill, and written with it."""
     stop, target = legs.stop_loss or Leg.model_construct(), legs.take_profit or Leg.model_construct()
-    guard = Guard(desk.coming_id(owner), ticket.symbol, ticket.side, ticket.leverage, stop.price, target.price, stop.percent, target.percent,
-                  created_ms=desk.clock.now_ms())
+    guard = Guard(desk.coming_id(owner), ticket.symbol, ticket.side, ticket.leverage, stop.price, target.price, stop.percent,
+                  target.percent, created_ms=desk.clock.now_ms())
     try:
         answer, = await desk.send(owner, [ticket], also=desk.manual.expect(guard))
         return accepted(answer)
@@ -78,7 +78,8 @@ def accepted(answer: Answer) -> str:
         raise refused(answer)
     if isinstance(answer.outcome, Rejected):
         word, code = answer.outcome.reason, answer.outcome.code
-        raise Conflict(f"The exchange refused the order: {word}.", code=word, details={"word": word, "exchange_code": code, "order": answer.client_id})
+        raise Conflict(f"The exchange refused the order: {word}.", code=word,
+                       details={"word": word, "exchange_code": code, "order": answer.client_id})
     return answer.client_id
 
 
@@ -87,8 +88,8 @@ def refused(found: GateRefused) -> HaechiError:
     details = {"rule": found.rule, "asked": found.asked, "allowed": found.allowed}
     if found.rule in ("journal", "lease"):
         return Unable("The order could not be written down, so it was not sent; try again in a moment.", details=details, code=found.rule)
-    return Conflict(f"The risk gate refused the order by its rule {found.rule}: asked {found.asked}, allowed {found.allowed}.", code=found.rule,
-                    details=details)
+    return Conflict(f"The risk gate refused the order by its rule {found.rule}: asked {found.asked}, allowed {found.allowed}.",
+                    code=found.rule, details=details)
 
 
 # ---- what is known of the market
@@ -128,7 +129,7 @@ def checked_quantity(body: SubmitBody, one: Instrument, price: Decimal) -> Decim
     if body.quantity is not None:
         quantity = body.quantity
         if quantity % one.lot:
-            raise BadInput(f"{quantity:f} is no multiple of {one.lot:f}, the lot of {one.symbol}.", code="lot", details={"lot": f"{one.lot:f}"})
+            raise off_lot(quantity, one)
     else:
         quantity = ((body.notional or ZERO) / price / one.lot).to_integral_value(rounding=ROUND_DOWN) * one.lot
     least = one.quantity(one.min_lots)
@@ -136,9 +137,13 @@ def checked_quantity(body: SubmitBody, one: Instrument, price: Decimal) -> Decim
         raise BadInput(f"{quantity:f} is less than {least:f}, the least that {one.symbol} trades.", code="min_quantity",
                        details={"asked": f"{quantity:f}", "allowed": f"{least:f}"})
     if not body.reduce_only and quantity * price < one.min_value:
-        raise BadInput(f"An order of {one.symbol} must be worth {one.min_value:f} USDT; this one is worth {quantity * price:f}.", code="min_value",
-                       details={"asked": f"{quantity * price:f}", "allowed": f"{one.min_value:f}"})
+        raise BadInput(f"An order of {one.symbol} must be worth {one.min_value:f} USDT; this one is worth {quantity * price:f}.",
+                       code="min_value", details={"asked": f"{quantity * price:f}", "allowed": f"{one.min_value:f}"})
     return quantity
+
+
+def off_lot(quantity: Decimal, one: Instrument) -> BadInput:
+    return BadInput(f"{quantity:f} is no multiple of {one.lot:f}, the lot of {one.symbol}.", code="lot", details={"lot": f"{one.lot:f}"})
 
 
 def check_prices(body: SubmitBody, one: Instrument, fair: Decimal) -> None:
@@ -153,11 +158,8 @@ def check_prices(body: SubmitBody, one: Instrument, fair: Decimal) -> None:
     for name, price, sign in (("stop_loss", stop, -away), ("take_profit", target, away)):
         if price is not None and (price - fair) * sign <= 0:
             side = "above" if sign > 0 else "below"
-            raise BadInput(f"The {name} of a {body.side} order lies {side} its price of about {fair:f}; {price:f} does not.", code="bracket",
-                           details={"asked": f"{price:f}", "price": f"{fair:f}"})
-    short_target = legs.take_profit
-    if short_target is not None and short_target.percent is not None and body.side == "sell" and short_target.percent >= HUNDRED:
-        raise BadInput("A price falls by less than 100 percent.", code="bracket")
+            raise BadInput(f"The {name} of a {body.side} order lies {side} its price of about {fair:f}; {price:f} does not.",
+                           code="bracket", details={"asked": f"{price:f}", "price": f"{fair:f}"})
 
 
 async def leveraged(desk: Desk, owner: Owner, symbol: str, body: SubmitBody) -> int:
@@ -196,7 +198,7 @@ async def close(desk: Desk, owner: Owner, symbol: str, quantity: Decimal | None)
     if wanted > abs(held):
         raise refused(GateRefused("reduces_at_most", f"{wanted:f}", f"{abs(held):f}"))
     if wanted % one.lot and wanted != abs(held):
-        raise BadInput(f"{wanted:f} is no multiple of {one.lot:f}, the lot of {symbol}.", code="lot", details={"lot": f"{one.lot:f}"})
+        raise off_lot(wanted, one)
     side = "sell" if held > 0 else "buy"
     leverage = desk.leverages.get(symbol, 1)
     return await sent(desk, owner, Ticket(CLOSE, symbol, side, wanted, reduce_only=True, leverage=leverage))

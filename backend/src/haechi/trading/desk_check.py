@@ -25,9 +25,9 @@ from haechi.trading.working import Working
 if TYPE_CHECKING:
     from haechi.trading.desk import Desk
 
-EVERY_S = 10.0
-DOUBTFUL_S = 1.0  # while an order is unknown or something failed
-PAUSE_S = 0.5  # the shortest time between two rounds
+EVERY_S = 10
+DOUBTFUL_S = 1  # while an order is unknown or something failed
+PAUSE_S = 1 / 2  # the shortest time between two rounds
 OVERLAP_MS = 120_000  # fills may be shown later than they happened
 DEEP_MS = 3 * 3_600_000  # and some much later
 DEEP_EVERY = 30  # rounds

@@ -61,9 +61,22 @@ class Door:
             elif one.id in refused:
                 self.desk.orders.working.pop(one.id, None)
                 answers.append(refused[one.id])
+            elif late := self._too_late(owner, one):
+                answers.append(late)
             else:
                 answers.append(Sent(one.id, await self._place(verdict, one)))
         return answers
+
+    def _too_late(self, owner: Owner, one: Working) -> Refused | None:
+        """What came up while the intent was being committed: a kill switch, another process. What reduces risk still leaves."""
+        desk = self.desk
+        scope = "" if one.order.reduce_only else desk.gate.killed(owner.user_id, owner.bot_id)
+        if not scope and desk.office.leads():
+            return None
+        desk.orders.end(one, REJECTED)
+        desk.later(moved(desk.user_id, one.id, REJECTED, desk.clock.now_ms(), reason="not_sent"))
+        return Refused("killed", one.order.symbol, f"nothing while the kill switch of the {scope} is on") if scope else Refused(
+            "lease", one.order.symbol, "another process trades now")
 
     def _judged(self, owner: Owner, ticket: Ticket) -> tuple[Approved | Refused, Working | None]:
         desk = self.desk

@@ -17,7 +17,7 @@ from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER
 if TYPE_CHECKING:
     from haechi.trading.desk import Desk
 
-EVERY_S = 1.0
+EVERY_S = 1
 EVIDENCE_EVERY = 10  # rounds
 NAKED_MS = 3_000
 ZERO = Decimal(0)

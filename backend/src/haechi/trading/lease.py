@@ -19,7 +19,8 @@ from haechi.trading.models import Lease as Row
 
 NAME = "trading"
 TTL_MS = 6_000
-RENEW_S = 1.5
+RENEW_S = 3 / 2
+OWN_TTL_S = TTL_MS * 8 / 10 / 1000  # we stop a little before others may begin
 
 
 class LeaseLost(Exception):
@@ -32,7 +33,7 @@ class Lease:
     def __init__(self, database: Database, clock: Clock, holder: str, *, guard: Callable[[], bool] | None = None) -> None:
         self.database, self.clock, self.holder, self.guard = database, clock, holder, guard
         self.epoch = 0
-        self._until = 0.0  # monotonic
+        self._until: float = 0  # monotonic
 
     @property
     def held(self) -> bool:
@@ -55,7 +56,7 @@ class Lease:
                 session.add(row)
             row.holder, row.epoch, row.expires_ms = self.holder, row.epoch + 1, now + TTL_MS
             epoch = row.epoch
-        self.epoch, self._until = epoch, began + 0.8 * TTL_MS / 1000
+        self.epoch, self._until = epoch, began + OWN_TTL_S
         return True
 
     async def _renew(self) -> bool:
@@ -65,7 +66,7 @@ class Lease:
         if not done.rowcount:  # type: ignore[attr-defined]
             self.epoch = 0
             return False
-        self._until = began + 0.8 * TTL_MS / 1000
+        self._until = began + OWN_TTL_S
         return True
 
     async def fence(self, session: Session) -> None:

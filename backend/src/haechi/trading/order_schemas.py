@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic.config import JsonDict
 
 from haechi.platform.paging import Page
 from haechi.trading.account_schemas import Id, example, shown_text
@@ -106,18 +107,18 @@ class LegsAnswer(BaseModel):
     take_profit: str | None
 
 
-ORDER = {"id": "m019ab0c4d5e6a1b2c3d4e5f60718293a-000001", "account_id": "019ab0c4d5e6a1b2c3d4e5f60718293a", "bot_id": "",
-         "origin": "manual", "role": "entry", "parent": None, "symbol": "BTCUSDT", "side": "buy", "kind": "market", "quantity": "0.01",
-         "price": None, "trigger": None, "reduce_only": False, "leverage": 2, "status": "filled", "reason": "", "filled": "0.01",
-         "average_price": "60012.30000000", "bracket": {"stop_loss": "58812.1", "take_profit": "62412.8"}, "note": "",
-         "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:01Z"}
+ORDER: JsonDict = {"id": "m019ab0c4d5e6a1b2c3d4e5f60718293a-000001", "account_id": "019ab0c4d5e6a1b2c3d4e5f60718293a", "bot_id": "",
+                   "origin": "manual", "role": "entry", "parent": None, "symbol": "BTCUSDT", "side": "buy", "kind": "market", "quantity": "0.01",
+                   "price": None, "trigger": None, "reduce_only": False, "leverage": 2, "status": "filled", "reason": "", "filled": "0.01",
+                   "average_price": "60012.30000000", "bracket": {"stop_loss": "58812.1", "take_profit": "62412.8"}, "note": "",
+                   "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:01Z"}
 
 
 class OrderAnswer(BaseModel):
     """status: sent, open, filled, canceled, rejected, or unknown while the exchange has not said. reason: of its end. parent: of a stop or
     target, the order it protects. bracket: of an entry, what protects it; null until the first fill where it was given in percent."""
 
-    model_config = example(dict(ORDER), forbid=False)  # type: ignore[arg-type]
+    model_config = example(ORDER, forbid=False)
 
     id: str
     account_id: str
@@ -144,7 +145,7 @@ class OrderAnswer(BaseModel):
 
 
 class OrdersPage(Page[OrderAnswer]):
-    model_config = example({"items": [dict(ORDER)], "next_cursor": None}, forbid=False)  # type: ignore[list-item]
+    model_config = example({"items": [ORDER], "next_cursor": None}, forbid=False)
 
 
 class PanicAnswer(BaseModel):

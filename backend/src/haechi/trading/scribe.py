@@ -18,7 +18,7 @@ from haechi.platform.db import Database, Session, unreachable
 
 BATCH_MAX = 500
 LATER_MAX = 100_000  # hours of status lines without a database; more is a fault that somebody must see
-AGAIN_S = 1.0
+AGAIN_S = 1
 
 Work = Callable[[Session], Awaitable[Any]]
 log = structlog.get_logger(__name__)

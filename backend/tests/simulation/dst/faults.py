@@ -84,12 +84,17 @@ class Faults:
     def __init__(self, drawn: list[Fault], who: str, rng: Random, now: Callable[[], int]) -> None:
         self.drawn = [one for one in drawn if one.who in ("", who)]
         self.rng, self.now = rng, now
+        self._of: dict[str, list[Fault]] = {}
+        for one in self.drawn:
+            self._of.setdefault(one.kind, []).append(one)
         self.hits: Counter[str] = Counter()
 
     def on(self, kind: str) -> Fault | None:
         """The fault of this kind that goes on now."""
+        if kind not in self._of:
+            return None
         now = self.now()
-        return next((one for one in self.drawn if one.kind == kind and one.start_ms <= now < one.end_ms), None)
+        return next((one for one in self._of[kind] if one.start_ms <= now < one.end_ms), None)
 
     def hit(self, *kinds: str) -> str:
         """The first of these kinds that goes on and strikes now, '' if none."""
@@ -99,12 +104,3 @@ class Faults:
                 self.hits[kind] += 1
                 return kind
         return ""
-
-    def any_now(self, within_ms: int = 0) -> bool:
-        """Whether anything goes on, or did within the last ms."""
-        now = self.now()
-        return any(one.start_ms <= now < one.end_ms + within_ms for one in self.drawn)
-
-    @property
-    def last_end(self) -> int:
-        return max((one.end_ms for one in self.drawn), default=0)

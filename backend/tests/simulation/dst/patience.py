@@ -45,13 +45,13 @@ class Patience:
             self.slept_s += loop.time() - began - seconds
 
     def stir(self, name: str = OF_ALL) -> None:
-        """Something happened to this member; '': to all."""
+        """Something happened to this member; '': to the whole house, and so to all."""
         now = self.now()
-        for one in [*self.stirred, name] if name == OF_ALL else [name, OF_ALL]:
+        for one in {*self.stirred, OF_ALL} if name == OF_ALL else (name,):
             self.stirred[one] = now
         loop = asyncio.get_running_loop()
         for waiter, (mine, seconds) in list(self.waiting.items()):
-            if name == OF_ALL or mine in (name, OF_ALL):
+            if name in (OF_ALL, mine):
                 del self.waiting[waiter]
                 loop.call_later(seconds, _wake, waiter)
 

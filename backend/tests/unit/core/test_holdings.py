@@ -119,7 +119,8 @@ def test_what_is_closed_by_hand_at_the_exchange_is_taken_from_those_who_hold() -
 
 def test_what_does_not_divide_stays_with_its_owner() -> None:
     books = Books()
-    for owner, quantity, price in (("bot1", "1", "100"), ("bot1", "2", "100.00000001"), ("bot2", "3", "100")):
+    for owner, quantity, price in (("bot1", "1", "100"), ("bot1", "2", "100.00000001"), ("bot2", "1", "100.00000002"),
+                                   ("bot2", "2", "100.00000001")):  # the exchange's average is whole: 100.00000001
         books.act("open", owner, D(quantity), D(price), D(0))
     won = []
     for _ in range(3):
@@ -127,7 +128,7 @@ def test_what_does_not_divide_stays_with_its_owner() -> None:
         books.act("close", "bot1", D(1), D(101), D(0))
         won.append(books.own - before)
     assert sum(won) == D("2.99999998")  # 303 − 300.00000002
-    assert max(won) - min(won) <= STEP
+    assert won == [D("0.99999999"), D("0.99999999"), D(1)]
 
 
 def test_an_adopted_position_has_a_price_and_no_cash() -> None:

@@ -6,30 +6,11 @@ A code that is not here is no evidence of anything: for a write its outcome is u
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
+from haechi.exchanges.errors import Kind
 
-class Kind(StrEnum):
-    """RETRY: nothing happened, the same may be asked again. UNKNOWN: it may have happened. GIVE_UP: asking again changes nothing."""
-
-    RETRY = "retry"
-    GIVE_UP = "give_up"
-    UNKNOWN = "unknown"
-    CLOCK = "clock"  # our timestamp was refused: measure, then retry
-    KEY = "key"  # the key is gone, wrong or may not do this: stop, tell the owner
-    FUNDS = "funds"
-    PRECISION = "precision"
-    LIMITS = "limits"  # size, value, price or number of orders beyond what is allowed now
-    TRIGGER = "trigger"  # a stop or take-profit on the wrong side of the market
-    POSITION = "position"  # nothing (or not enough) to close
-    MODE = "mode"  # position or margin mode, leverage: not as the order needs, or not changeable now
-    UNCHANGED = "unchanged"  # it is already as asked
-    RATE = "rate"
-    MAINTENANCE = "maintenance"  # of the exchange or the symbol; passes
-    SYMBOL = "symbol"  # the symbol is gone, closed or not for us
-    NOT_FOUND = "not_found"  # no such order, or not open any more
-    DUPLICATE = "duplicate"  # this client id is taken: the order exists
+__all__ = ["MEANINGS", "SUCCESS", "TABLE", "UNMAPPED", "Kind", "Meaning", "meaning"]
 
 
 class Meaning(NamedTuple):

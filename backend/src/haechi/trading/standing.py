@@ -1,0 +1,74 @@
+"""Opens the desks where orders given by hand still rest or a bracket protects something: after a start nobody else would look there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from sqlalchemy import or_, select
+
+from haechi.platform.db import Database
+from haechi.platform.house import House
+from haechi.trading.desks import ALIVE, Desks
+from haechi.trading.models import MANUAL, Account, Bracket, Order
+from haechi.trading.owner import Owner
+
+EVERY_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Standing:
+    """A desk that cannot be opened is tried again, and rings."""
+
+    name = "standing"
+
+    def __init__(self, database: Database, desks: Desks, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self.database, self.desks, self.sleep = database, desks, sleep
+
+    def condition(self) -> dict[str, Any]:
+        return {"state": "up"}
+
+    async def run(self) -> None:
+        """For ever. A look that fails is made again."""
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                log.exception("standing_orders_not_looked_for")
+            await self.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """One look. Only the process that may trade opens desks."""
+        if not self.desks.lease.held:
+            return
+        async with self.database.reading() as session:
+            orders = select(Order.account_id).where(Order.origin == MANUAL, Order.status.in_(ALIVE))
+            brackets = select(Bracket.account_id).where(Bracket.ended_ms.is_(None))
+            query = select(Account.id, Account.user_id).where(Account.closed_at.is_(None), or_(Account.id.in_(orders), Account.id.in_(brackets)))
+            found = (await session.execute(query)).all()
+        await asyncio.gather(*(self._opened(account_id, user_id) for account_id, user_id in found if account_id not in self.desks.open))
+
+    async def _opened(self, account_id: str, user_id: str) -> None:
+        owner = Owner(user_id, account_id, "")
+        try:
+            await self.desks.desk_of(account_id)
+        except Exception as error:
+            log.warning("desk_not_opened", account_id=account_id, why=getattr(error, "message", type(error).__name__))
+            self.desks.alarms.ring(owner, "unattended", why=getattr(error, "message", type(error).__name__))
+        else:
+            self.desks.alarms.clear(owner, "unattended")
+
+
+@asynccontextmanager
+async def open_standing(house: House) -> AsyncIterator[Standing]:
+    standing = Standing(house.database, house.part(Desks))
+    task = asyncio.create_task(standing.run())
+    try:
+        yield standing
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
