@@ -13,11 +13,11 @@ PERSON = {  # signed in; what is somebody's is only theirs
     "instances", "instance_create", "instances_summary", "instances_start_all", "instances_stop_all", "instance", "instance_update",
     "instance_delete", "instance_start", "instance_stop", "instance_stats", "instance_why", "instance_logs",
     "risk_settings", "risk_settings_change", "account_ledger", "account_ledger_csv", "account_ledger_check", "account_equity", "account_pnl",
-    "strategy_library", "strategy_validate", "chart_candles", "oauth_links", "api_status",
+    "order_submit", "order_close", "orders", "order_panic", "order", "order_cancel", "strategy_library", "strategy_validate", "chart_candles", "oauth_links", "api_status",
     "account_list", "account_open", "account_close", "account_isolation", "account_balance", "account_positions", "account_keys", "account_key_check"}
 FRESH = {  # and has proved to be there within five minutes
     "delete_me", "export", "two_factor_setup", "two_factor_disable", "two_factor_recovery_codes", "oauth_link", "oauth_unlink",
-    "account_key_save", "account_save_keys", "account_key_fix", "account_key_delete"}
+    "account_key_save", "account_save_keys", "account_key_fix", "account_key_delete", "order_panic_off"}
 ADMIN = {  # role admin, the second factor, an admitted address
     "admin_users", "admin_user", "users", "admin_bots", "kill_switch", "admin_audit", "admin_audit_verify", "admin_analytics", "admin_logs"}
 FRESH_ADMIN = {  # and fresh

@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -25,7 +26,7 @@ from haechi.identity.service import Identity
 from haechi.platform.ids import new_id
 from haechi.research.models import Backtest
 from haechi.trading import keys
-from haechi.trading.models import Account
+from haechi.trading.models import Account, Order
 
 MISSING = "0" * 32
 HOME, ABROAD = "127.0.0.1", "203.0.113.9"
@@ -173,6 +174,14 @@ async def a_grid(matrix: Matrix, user: User) -> str:
                                   kind="grid", origin="instance", name="a grid", desired="stopped", observed="stopped", reason="", created_at=now, ended_at=None))
 
 
+async def an_order(matrix: Matrix, user: User) -> str:
+    """A row of long ago: at the exchange it never arrived, so cancelling it finds that it is over."""
+    account, now = await an_account(matrix, user), matrix.app.clock.now_ms()
+    return await kept(matrix, Order(id=f"m{account}-000001", user_id=user.id, account_id=account, bot_id="", symbol="BTCUSDT", role="manual", side="buy",
+                                    kind="limit", quantity=Decimal("0.01"), price=Decimal(50_000), trigger=None, reduce_only=False, status="open", reason="",
+                                    exchange_id="", origin="manual", sent_ms=now - 60_000, created_ms=now, updated_ms=now))
+
+
 async def the_person(_matrix: Matrix, user: User) -> str:
     return user.id
 
@@ -188,7 +197,7 @@ async def kept(matrix: Matrix, row: Any) -> str:
 
 
 OBJECTS: dict[str, Make] = {"/auth/sessions/": a_session, "/auth/oauth/links/": a_link, "/backtest/": a_backtest, "/admin/users/": the_person,
-                            "/admin/bots/": a_bot, "/bot-instances/": an_instance, "/grid-bot/": a_grid, "/account/{id}": an_account, "/account/keys/": a_key}
+                            "/admin/bots/": a_bot, "/bot-instances/": an_instance, "/grid-bot/": a_grid, "/account/{id}": an_account, "/account/keys/": a_key, "/order/{id}": an_order}
 
 
 def maker(path: str) -> Make | None:

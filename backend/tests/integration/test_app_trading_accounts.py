@@ -242,7 +242,7 @@ async def test_balance_and_positions_are_the_exchanges(there: Stage) -> None:
     assert (balance["wallet"], balance["equity"], balance["mode"]) == ("9999.64000000", "10009.64000000", "demo")
     (held,) = (await there.app.http.get("/account/positions", headers=mina, params={"account_id": account})).json()["items"]
     assert (held["symbol"], held["quantity"], D(held["entry"]), held["leverage"]) == ("BTCUSDT", "0.01", D(60_000), 7)
-    assert held["owners"] == {"bot-1": "0.006", "": "0.004"} and held["id"] == f"{account}-BTCUSDT"
+    assert held["owners"] == {"bot-1": "0.006", "": "0.004"} and held["id"] == f"{account}:BTCUSDT"
 
 
 async def test_an_exchange_that_is_silent_is_a_503_and_no_zero(there: Stage) -> None:

@@ -32,7 +32,7 @@ from haechi.venue.moments import Close, Move, Open
 from haechi.venue.wire.ws.sockets import Socket
 from haechi.venue.wire.ws.streams import Streams
 
-PATIENCE_S = 30  # of a fault; a step takes milliseconds
+PATIENCE_S = 10  # of a fault; a step takes milliseconds
 WORK = ((Desk, "hear"), (Runner, "_act"), (Check, "once"), (Watch, "once"), (Reconciliation, "once"))
 
 
@@ -100,12 +100,15 @@ class Traffic:
 
     async def settled(self) -> None:
         """Returns when everything has arrived and was acted upon."""
-        while self.under_way():
-            self.changed.clear()
-            try:
-                await asyncio.wait_for(self.changed.wait(), PATIENCE_S)
-            except TimeoutError:
-                raise AssertionError(f"it does not settle: {', '.join(self.under_way())}") from None
+        if not self.under_way():
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while self.under_way():
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"it does not settle: {', '.join(self.under_way())}") from None
 
 
 class Player:

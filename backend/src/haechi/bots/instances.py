@@ -23,6 +23,7 @@ from haechi.markets.feed import Market
 from haechi.platform.db import Session
 from haechi.platform.house import House
 from haechi.platform.ids import new_id
+from haechi.platform.points import reached
 from haechi.trading.ledger import holdings_of
 from haechi.trading.models import Account
 
@@ -146,6 +147,7 @@ async def start(house: House, asked: Asked, bot_id: str) -> Bot:
         bot = await store.instance_of(session, asked.user.id, bot_id)
         house.part(Bots).refuse_while_killed(bot.user_id, bot.id)
         await _begin(session, house, asked, bot)
+        reached("allocated")
     wake(house)
     return bot
 

@@ -30,7 +30,7 @@ LOOK = "GET /order/list"
 SUBMITS = Depends(limited("order", 60, 60, by="user", known=current_user))
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:#/-]{0,47}$")]
-PositionId = Annotated[str, Path(max_length=100, description="account:symbol for your own part of a position, account:symbol:bot for a bot's",
+PositionId = Annotated[str, Path(max_length=100, description="account:symbol for your own part, account:symbol:bot for a bot's",
                                  examples=["019ab0c4d5e6a1b2c3d4e5f60718293a:BTCUSDT"])]
 
 
@@ -64,6 +64,7 @@ async def listed(user: CurrentUser, house: TheHouse, session: Reading, paging: P
                  origin: Literal["manual", "bot", "external"] | None = None) -> OrdersPage:
     """Newest first: those of bots, and those found at the exchange, too."""
     filters = Filters(account_id, symbol and symbol.upper(), status, bot_id, origin)
+    await house.part(Desks).scribe.caught_up()
     rows, more = cut((await session.execute(orders.listing(user.id, filters, paging))).scalars().all(), paging.limit)
     items = await orders.answers(session, house.part(Desks), user.id, rows)
     return OrdersPage(items=items, next_cursor=cursor(f"{rows[-1].created_ms} {rows[-1].id}") if more else None)

@@ -126,7 +126,6 @@ async def cancel(house: House, user_id: str, order_id: str, *, consent: bool) ->
     desk = await house.part(Desks).desk_of(row.account_id)
     one = working_order(desk, row)
     if one is None:
-        await house.part(Desks).scribe.settled()
         there = desk.orders.ended.get(order_id)
         raise ended(there.status if there is not None else "over")
     if entry_number(one.role):
@@ -172,13 +171,12 @@ async def order_of(session: Session, user_id: str, order_id: str) -> Order:
 async def told(house: House, user_id: str, order_id: str) -> OrderAnswer:
     """As it is this moment: what waits to be written is written first, unless the database is away."""
     desks = house.part(Desks)
-    if not desks.scribe.down:
-        await desks.scribe.settled()
+    await desks.scribe.caught_up()
     async with house.database.reading() as session:
         return (await answers(session, desks, user_id, [await order_of(session, user_id, order_id)]))[0]
 
 
-def listing(user_id: str, filters: Filters, paging: Wanted) -> Select[tuple[Order]]:
+def listing(user_id: str, filters: Filters, paging: Wanted) -> Select[Order]:
     """Newest first; the cursor is time and id of the last one seen. Raises BadInput."""
     query = select(Order).where(Order.user_id == user_id)
     for name in ("account_id", "symbol", "status", "bot_id", "origin"):

@@ -122,7 +122,7 @@ class Panic:
         except (SQLAlchemyError, OSError):
             self.failed.append("The database does not answer: accounts that are not at work now were not looked at.")
             return []
-        found = []
+        found: list[Desk] = []
         for account_id in [one for one in ids if one not in self.desks.open]:
             await self._tried(f"account {account_id}", self._opened(account_id, found))
         return found

@@ -27,6 +27,7 @@ from haechi.exchanges.errors import Unreachable
 from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Paid, Price, Rejected
 from haechi.platform.clock import Clock
 from haechi.platform.db import Session
+from haechi.platform.points import reached
 from haechi.trading.desk import Desk
 from haechi.trading.desk_door import Answer, Sent
 from haechi.trading.journal import Journal
@@ -165,6 +166,7 @@ class Runner:
     async def _act(self, event: Heard, role: str) -> None:
         """Mind first, then one transaction with its state and the intents, then out."""
         wishes = await self._thought(event, role)
+        reached("after_heard")
         if wishes and (self.stopping is None or not self.stopping.flatten):
             wishes = wishes if self.stopping is None else [wish for wish in wishes if wish.reduce_only]
             await self._wish(wishes)
@@ -315,6 +317,8 @@ class Runner:
         tickets = {role: self._ticket(one) for role, one in wanted.items() if role != "entry" or self._entry_there()}
         held = self.mind.position
         if self.exiting and held:
+            # Targets beside it would take its quantity away: Bitget cancels older reduce-only orders for newer ones.
+            tickets = {role: one for role, one in tickets.items() if not one.reduce_only or one.trigger is not None}
             tickets[EXIT] = self._ticket(Wanted(EXIT, -1 if held > 0 else 1, abs(held), "market", reduce_only=True))
         if not tickets and not self.desk.orders.of(self.owner.bot_id):
             return
@@ -341,6 +345,7 @@ class Runner:
                                          .values(**values))
             if not done.rowcount:  # type: ignore[attr-defined]
                 await session.execute(insert(BotState), [{"bot_id": owner.bot_id, "user_id": owner.user_id, **values}])
+            reached("snapshot_written")
 
         return work
 

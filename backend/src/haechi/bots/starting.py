@@ -144,15 +144,21 @@ async def begun(bot: Bot, bots: Bots) -> Runner:
 async def _fresh(bot: Bot, desk: Desk, bots: Bots) -> tuple[Mind | GridMind, Saved]:
     """A new mind. An instance's capital is its share of what the account is worth now."""
     spec = spec_of(bot)
-    async with bots.database.writing() as session:
+    if bot.origin != FORM:
+        capital = (desk.equity * bot.allocation / 100).quantize(CENT, rounding=ROUND_DOWN)
+        spec = msgspec.structs.replace(spec, costs=msgspec.structs.replace(spec.costs, capital=capital))
+    begun_with = spec
+
+    async def work(session: Session) -> int:
+        """How much it has been told. With others that start: one transaction for all who wait."""
         if bot.origin != FORM:
-            capital = (desk.equity * bot.allocation / 100).quantize(CENT, rounding=ROUND_DOWN)
-            spec = msgspec.structs.replace(spec, costs=msgspec.structs.replace(spec.costs, capital=capital))
             await session.execute(update(Bot).where(Bot.user_id == bot.user_id, Bot.id == bot.id)
-                                  .values(capital=capital, spec=msgspec.to_builtins(spec)))
+                                  .values(capital=begun_with.costs.capital, spec=msgspec.to_builtins(begun_with)))
         count = await session.execute(select(func.count(Booking.id)).where(
             Booking.user_id == bot.user_id, Booking.bot_id == bot.id, Booking.kind.in_(HEARD_KINDS)))
-        heard = int(count.scalar_one())
+        return int(count.scalar_one())
+
+    heard = await bots.desks.scribe.write(work)
     if spec.costs.capital <= 0:
         raise ExchangeRefused("The account has no money for this bot.", details={"word": "margin"})
     return (Mind(spec) if isinstance(spec, Spec) else GridMind(spec)), Saved(heard, "")
@@ -184,10 +190,10 @@ async def _terms(bot: Bot, mind: Mind | GridMind, desk: Desk) -> None:
 async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> None:
     """The past bars for its strategy; what closed while it was away is thought over, its entries dropped."""
     mind, source = runner.mind, "paper" if desk.mode == PAPER else "bitget"
-    wanted = not isinstance(mind, Mind) or bots.hub.wants_bars(mind.spec, source) or not desk.price(runner.symbol)
-    bars = await desk.exchange.bars(runner.symbol, HISTORY_BARS) if wanted else []
+    wanted = HISTORY_BARS if isinstance(mind, Mind) and bots.hub.wants_bars(mind.spec, source) else int(not desk.price(runner.symbol))
+    bars = await desk.exchange.bars(runner.symbol, wanted) if wanted else []
     if isinstance(mind, Mind):
-        runner.hub, runner.key = bots.hub, bots.hub.open(mind.spec, bars, source)
+        runner.hub, runner.key = bots.hub, bots.hub.open(mind.spec, bars if wanted > 1 else [], source)
     if bars and not desk.price(runner.symbol):
         desk.prices[runner.symbol] = bars[-1].close, bars[-1].ts + bars[-1].timeframe_ms
     if fresh:

@@ -23,6 +23,7 @@ from haechi.bots.recovery import Troubles
 from haechi.bots.turns import Turns
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database
+from haechi.platform.points import reached
 from haechi.trading.lease import LeaseLost
 from haechi.trading.owner import Owner
 
@@ -186,6 +187,7 @@ class Supervisor:
         if self._alive(bot.id) is None:
             self._faults.pop(bot.id, None)
             await self.bots.launch(bot)
+            reached("launched")
         self.up[bot.id] = one
         self.turns.works(one)
         self.troubles.over(one.account_id)

@@ -7,6 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 
 from haechi import tables
 from haechi.platform.columns import Amount, Instant
+from haechi.platform.points import reached
 
 
 def render_item(_kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -16,6 +17,6 @@ def render_item(_kind: str, item: Any, _context: AutogenContext) -> str | Litera
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=tables.metadata, render_as_batch=True, render_item=render_item,
-                  transaction_per_migration=False, compare_type=True)
+                  transaction_per_migration=False, compare_type=True, on_version_apply=lambda **_step: reached("migrated"))
 with context.begin_transaction():
     context.run_migrations()

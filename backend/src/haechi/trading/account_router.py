@@ -122,7 +122,7 @@ async def looked_at(house: House, user_id: str, account_id: str | None) -> tuple
 async def shown(one: Position, account: Account, exchange: Exchange, session: Session, house: House) -> PositionAnswer:
     owners = house.part(Connections).owners(account.id, one.symbol)
     won, stop = await unrealised(one, exchange), one.liquidation
-    return PositionAnswer(id=f"{account.id}-{one.symbol}", symbol=one.symbol, quantity=format(one.quantity, "f"),
+    return PositionAnswer(id=f"{account.id}:{one.symbol}", symbol=one.symbol, quantity=format(one.quantity, "f"),
                           entry=format(one.entry, "f"), liquidation=None if stop is None else format(stop, "f"),
                           unrealised=None if won is None else money(won), leverage=await leverage_of(session, account, one.symbol),
                           owners={owner: format(part, "f") for owner, part in owners.items()})

@@ -174,7 +174,7 @@ class PositionAnswer(BaseModel):
 
 class PositionsAnswer(BaseModel):
     model_config = example({"account_id": "019ab0c4d5e6a1b2c3d4e5f60718293a", "mode": "paper", "items": [
-        {"id": "019ab0c4d5e6a1b2c3d4e5f60718293a-BTCUSDT", "symbol": "BTCUSDT", "quantity": "0.012", "entry": "60012.3",
+        {"id": "019ab0c4d5e6a1b2c3d4e5f60718293a:BTCUSDT", "symbol": "BTCUSDT", "quantity": "0.012", "entry": "60012.3",
          "liquidation": "54310.1", "unrealised": "2.50000000", "leverage": 10, "owners": {}}]}, forbid=False)
 
     account_id: str

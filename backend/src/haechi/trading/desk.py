@@ -15,12 +15,13 @@ from typing import Protocol
 import structlog
 from sqlalchemy import select, update
 
-from haechi.core.holdings import WALLET, Holdings, Piece
+from haechi.core.holdings import FEES, REALIZED, WALLET, Holdings, Piece
 from haechi.core.instrument import Instrument
 from haechi.core.risk import Intent, View
 from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Moved, Paid, Price, Rejected, Traceable
 from haechi.platform.clock import Clock
 from haechi.platform.db import Session
+from haechi.platform.points import reached
 from haechi.trading import ledger
 from haechi.trading.alarms import Alarms
 from haechi.trading.desk_check import Check
@@ -401,6 +402,7 @@ class Desk:
     async def _filled(self, fill: Fill) -> None:
         if await self._booked_before(fill.trade_id, fill.time_ms):
             return
+        reached("before_fill")
         one = self.orders.find(fill.client_id) or await self._from_table(fill.client_id)
         owner = one.owner if one is not None else self._owner_of(fill.client_id)
         pieces = self.holdings.apply(fill, owner)
@@ -411,9 +413,12 @@ class Desk:
                 self.orders.end(one, FILLED)
             elif one.status == UNKNOWN:
                 one.status = "open"
+        reached("before_booking")
         self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
-        self.filled_ms[owner, fill.symbol] = self.clock.now_ms()
-        await self._hand(owner, fill, role)
+        for piece in pieces:
+            part = fill if piece.owner == owner else part_of(fill, piece)
+            self.filled_ms[piece.owner, fill.symbol] = self.clock.now_ms()
+            await self._hand(piece.owner, part, role)
         await self._repair(owner, fill, one)
 
     async def _repair(self, owner: str, fill: Fill, one: Working | None) -> None:
@@ -485,6 +490,7 @@ class Desk:
                                       .values(filled=filled, updated_ms=now))
                 if status == FILLED:
                     await moved(user_id, client_id, FILLED, now)(session)
+            reached("in_booking")
 
         self.later(work)
 
@@ -536,3 +542,9 @@ class Desk:
 
     def calm(self, bot_id: str, code: str, *, key: str) -> None:
         self.office.alarms.clear(self.owner(bot_id), code, key=key)
+
+
+def part_of(fill: Fill, piece: Piece) -> Fill:
+    """What somebody else's fill took from this owner's part: closed by hand at the exchange, as far as it knows."""
+    return Fill(fill.trade_id, fill.client_id, fill.symbol, fill.side, abs(piece.quantity), fill.price, piece.amounts.get(FEES, ZERO),
+                -piece.amounts.get(REALIZED, ZERO), fill.maker, fill.market, fill.time_ms)

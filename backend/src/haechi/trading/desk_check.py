@@ -16,6 +16,7 @@ from sqlalchemy import insert, select
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Fill, Gone, Liquidated, Moved, NewOrder, Rejected, Seen
 from haechi.platform.db import Session
+from haechi.platform.points import reached
 from haechi.trading import ledger
 from haechi.trading.desk_door import moved
 from haechi.trading.models import CANCELED, EXTERNAL, FILLED, OPEN, PAPER, REJECTED, SENT, UNKNOWN, Booking, Order
@@ -140,6 +141,7 @@ class Check:
             await self._orders()
             await self._balances()
             self.desk.ready = True
+            reached("reconciled")
             self.reconciled_ms = self.desk.clock.now_ms()
             await self._again()
 

@@ -19,6 +19,7 @@ from haechi.exchanges.errors import Refused as ExchangeRefused
 from haechi.exchanges.errors import Unreachable
 from haechi.exchanges.port import Accepted, Outcome, Rejected, Unknown
 from haechi.platform.db import Session
+from haechi.platform.points import reached
 from haechi.trading.gate import Approved
 from haechi.trading.lease import LeaseLost
 from haechi.trading.models import BOT, CANCELED, MANUAL, NEXT, OPEN, REJECTED, SENT, UNKNOWN, Order
@@ -113,8 +114,11 @@ class Door:
                 await session.execute(insert(Order), rows)
             if also is not None:
                 await also(session)
+            reached("in_intent")
 
+        reached("before_intent")
         await self.desk.scribe.write(work)
+        reached("after_intent")
 
     async def _without_repeats(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> dict[str, Refused]:
         """One of these wishes became an order before: what adds risk is sent at most once."""
@@ -135,6 +139,7 @@ class Door:
                 continue
             try:
                 self.desk.reserve.keep(plain(row))
+                reached("reserve_kept")
             except Full as full:
                 log.error("reserve_full", client_id=one.id, why=str(full))  # an exit that is not kept is still better than none
             self.desk.alarm(owner.bot_id, "without_database", key="", why=why)
@@ -154,6 +159,9 @@ class Door:
     async def _place(self, approved: Approved, one: Working) -> Outcome:
         """Only what the gate approved and the journal has gets here."""
         one.sent_ms = self.desk.clock.now_ms()
+        reached("before_place")
+        if one.order.trigger is not None:
+            reached("before_stop")
         try:
             outcome = await self.desk.exchange.place(one.order)
         except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:
@@ -161,7 +169,11 @@ class Door:
         except Exception as fault:  # an adapter's fault says nothing about the order
             log.exception("place_failed", client_id=one.id)
             outcome = Unknown(type(fault).__name__)
+        reached("after_place")
+        if one.order.trigger is not None:
+            reached("after_stop")
         self._settle(one, outcome)
+        reached("after_outcome")
         return outcome
 
     def _settle(self, one: Working, outcome: Outcome) -> None:
@@ -185,10 +197,12 @@ class Door:
     async def cancel(self, one: Working) -> Outcome:
         """Take it away. What filled meanwhile comes as fills; silence leaves it as it is, and it is looked for."""
         one.canceling, one.asked_ms = True, self.desk.clock.now_ms()
+        reached("before_cancel")
         try:
             outcome = await self.desk.exchange.cancel(one.id)
         except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:
             outcome = Unknown(type(error).__name__)
+        reached("after_cancel")
         if isinstance(outcome, Accepted) and one.id in self.desk.orders.working:
             self.desk.orders.end(one, CANCELED)
             self.desk.later(moved(self.desk.user_id, one.id, CANCELED, self.desk.clock.now_ms()))
@@ -204,6 +218,7 @@ def moved(user_id: str, client_id: str, status: str, now_ms: int, **values: Any)
     async def work(session: Session) -> None:
         await session.execute(update(Order).where(Order.user_id == user_id, Order.id == client_id, Order.status.in_(before))
                               .values(status=status, updated_ms=now_ms, **values))
+        reached("in_outcome")
 
     return work
 

@@ -20,6 +20,7 @@ from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
 from haechi.platform.house import House
 from haechi.platform.ids import new_id
+from haechi.platform.points import reached
 from haechi.trading import ledger
 from haechi.trading.alarms import Alarms
 from haechi.trading.desk import DAY_MS, Desk, Office
@@ -97,6 +98,7 @@ class Desks:
         for record in reserve.pending:
             row = {name: Decimal(value) if name in AMOUNTS and value is not None else value for name, value in record.items()}
             await self.scribe.write(kept_later(row))
+        reached("reserve_emptied")
         if reserve.pending:
             reserve.forget()
 

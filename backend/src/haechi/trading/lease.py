@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
+from haechi.platform.points import reached
 from haechi.trading.models import Lease as Row
 
 NAME = "trading"
@@ -56,6 +57,7 @@ class Lease:
                 session.add(row)
             row.holder, row.epoch, row.expires_ms = self.holder, row.epoch + 1, now + TTL_MS
             epoch = row.epoch
+        reached("lease_claimed")
         self.epoch, self._until = epoch, began + OWN_TTL_S
         return True
 
@@ -66,6 +68,7 @@ class Lease:
         if not done.rowcount:  # type: ignore[attr-defined]
             self.epoch = 0
             return False
+        reached("lease_renewed")
         self._until = began + OWN_TTL_S
         return True
 

@@ -19,7 +19,7 @@ from haechi.platform.db import Session
 from haechi.trading.brackets import ENTRY, VALUES, Guard, entry_number, is_exit
 from haechi.trading.models import Booking, Bracket, Order
 from haechi.trading.owner import MANUAL_OWNER, Owner
-from haechi.trading.scribe import Unwritten, Work
+from haechi.trading.scribe import Unwritten, Work, nothing
 
 if TYPE_CHECKING:
     from haechi.trading.desk import Desk
@@ -235,7 +235,7 @@ class ManualFace:
             desk.follow(symbol)
         if not self._loading:
             return
-        await desk.scribe.settled()
+        await desk.scribe.write(nothing)
         async with desk.scribe.database.reading() as session:
             for guard in self.guards.values():
                 await self._fills(session, guard)

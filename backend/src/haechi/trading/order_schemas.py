@@ -107,11 +107,12 @@ class LegsAnswer(BaseModel):
     take_profit: str | None
 
 
-ORDER: JsonDict = {"id": "m019ab0c4d5e6a1b2c3d4e5f60718293a-000001", "account_id": "019ab0c4d5e6a1b2c3d4e5f60718293a", "bot_id": "",
-                   "origin": "manual", "role": "entry", "parent": None, "symbol": "BTCUSDT", "side": "buy", "kind": "market", "quantity": "0.01",
-                   "price": None, "trigger": None, "reduce_only": False, "leverage": 2, "status": "filled", "reason": "", "filled": "0.01",
-                   "average_price": "60012.30000000", "bracket": {"stop_loss": "58812.1", "take_profit": "62412.8"}, "note": "",
-                   "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:01Z"}
+ORDER: JsonDict = {
+    "id": "m019ab0c4d5e6a1b2c3d4e5f60718293a-000001", "account_id": "019ab0c4d5e6a1b2c3d4e5f60718293a", "bot_id": "", "origin": "manual",
+    "role": "bracket", "parent": None, "symbol": "BTCUSDT", "side": "buy", "kind": "market", "quantity": "0.01", "price": None,
+    "trigger": None, "reduce_only": False, "leverage": 2, "status": "filled", "reason": "", "filled": "0.01",
+    "average_price": "60012.30000000", "bracket": {"stop_loss": "58812.1", "take_profit": "62412.8"}, "note": "",
+    "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:01Z"}
 
 
 class OrderAnswer(BaseModel):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from haechi.platform.db import Database, Session, unreachable
+from haechi.platform.points import reached
 
 BATCH_MAX = 500
 LATER_MAX = 100_000  # hours of status lines without a database; more is a fault that somebody must see
@@ -91,6 +93,8 @@ class Scribe:
             if self.fence is not None:
                 await self.fence(session)
             results = [await piece.work(session) for piece in batch]
+            reached("before_commit")
+        reached("after_commit")
         self.commits += 1
         self.down = False
         for piece, result in zip(batch, results, strict=True):
@@ -128,6 +132,13 @@ class Scribe:
         if piece.lasting:
             log.error("unwritten", exc_info=fault)
 
+    async def caught_up(self) -> None:
+        """Returns when what was handed in before is written; at once where nothing waits, or nothing can be written now."""
+        if self.down or self._task is None or self._task.done():
+            return
+        with suppress(Exception):  # whoever reads then reads what is there
+            await self.write(nothing)
+
     async def settled(self) -> None:
         """Returns when nothing waits any more."""
         while self._task is not None and not self._task.done():
@@ -145,6 +156,10 @@ class Scribe:
         for piece in self._waiting:
             piece.failed(Unwritten("the scribe has closed"))
         self._waiting.clear()
+
+
+async def nothing(_session: Session) -> None:
+    """A work that only waits for its turn."""
 
 
 def away(fault: Exception) -> bool:

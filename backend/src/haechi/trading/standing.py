@@ -48,7 +48,8 @@ class Standing:
         async with self.database.reading() as session:
             orders = select(Order.account_id).where(Order.origin == MANUAL, Order.status.in_(ALIVE))
             brackets = select(Bracket.account_id).where(Bracket.ended_ms.is_(None))
-            query = select(Account.id, Account.user_id).where(Account.closed_at.is_(None), or_(Account.id.in_(orders), Account.id.in_(brackets)))
+            query = select(Account.id, Account.user_id).where(Account.closed_at.is_(None),
+                                                              or_(Account.id.in_(orders), Account.id.in_(brackets)))
             found = (await session.execute(query)).all()
         await asyncio.gather(*(self._opened(account_id, user_id) for account_id, user_id in found if account_id not in self.desks.open))
 

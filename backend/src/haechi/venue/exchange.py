@@ -114,10 +114,15 @@ class Venue:
         await self.closes(bars)
 
     async def walks(self, bars: Mapping[str, TickBar]) -> None:
-        for name in [name for name, account in self.accounts.items() if self.ears[name] or not account.idle]:
-            for symbol, bar in bars.items():
-                if name in self.accounts and self._concerned(name, symbol):
-                    await self._walk(self.accounts[name], self.market[symbol], bar)
+        """Accounts do not meet each other: they walk at the same time, so that what their listeners write is written together."""
+        names = [name for name, account in self.accounts.items() if not account.idle or any(ear.prices for ear in self.ears[name])]
+        await asyncio.gather(*(self._walk_account(name, bars) for name in names))
+
+    async def _walk_account(self, name: str, bars: Mapping[str, TickBar]) -> None:
+        """One market after the other. Asked again at each: what happened at one may concern the next, or have closed the account."""
+        for symbol, bar in bars.items():
+            if name in self.accounts and self._concerned(name, symbol):
+                await self._walk(self.accounts[name], self.market[symbol], bar)
 
     def _concerned(self, name: str, symbol: str) -> bool:
         """Whether this bar can do anything to the account, or somebody watches the price on it."""

@@ -72,7 +72,7 @@ def draw(rng: Random, names: list[str], last_ms: int, *, least: int = 1, most: i
 
 def _one(rng: Random, name: str, names: list[str], last_ms: int) -> Fault:
     kind = KINDS[name]
-    lasts = rng.randint(*kind.lasts)
+    lasts = min(rng.randint(*kind.lasts), (last_ms - MINUTE) // 2)
     start = rng.randint(MINUTE, last_ms - lasts)
     return Fault(name, rng.choice(names) if kind.scope == USER else "", start, start + lasts, round(rng.uniform(*kind.chance), 3),
                  round(rng.random(), 3))

@@ -71,6 +71,11 @@ class Judge:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.sql.execute(query, values).fetchall()
 
+    def doubts(self, member: str, before_ms: int) -> int:
+        """Orders of this member whose outcome has been unknown since before then, by the table."""
+        query = "SELECT count(*) FROM orders WHERE account_id = ? AND status = 'unknown' AND updated_ms < ?"
+        return int(self.rows(query, self.accounts[member].account_id, before_ms)[0][0])
+
     # ---- Sink of the floor: what changes is looked at when the moment is over
 
     def member(self, member: Member, what: str, record: object) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -33,6 +33,7 @@ from .virtual_loop import VirtualClock
 from .world import World
 
 RESERVE_BYTES = 64 * 1024
+DOUBT_MS = 1_000  # an order that went out beside the one whose answer was lost is no fault
 FALLS_MAX = 100  # how often a task may refuse to end
 
 
@@ -73,6 +74,7 @@ class System:
         self.faults, self.seed = faults, seed
         self.folder = path.with_suffix(".d")
         self.users: dict[str, str] = {}  # member -> user id
+        self.doubts: Callable[[str, int], int] = lambda member, before_ms: 0  # orders of unknown outcome since before that, by the table
         self.tasks: list[asyncio.Task[Any]] = []
         self.up = False
 
@@ -127,6 +129,7 @@ class System:
         switch = next((self.kills.switches[key] for key in (("platform", ""), ("user", self.users.get(one.member, "")))
                        if key in self.kills.switches), None)
         one.killed_ms = -1 if switch is None else one.ms - switch.since_ms
+        one.doubts = self.doubts(one.member, one.ms - DOUBT_MS)
 
     def clean(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,268 @@
+"""What the crash tests share: a database with bots that should run, the one that forks traders, and the judge of what is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from crash_exchange import Exchange, exchange
+from dst.history import History
+from dst.invariants import Broken, Judge, Watched
+from trading_floor import BTC, ETH
+
+from haechi.bots.grid_memory import GridSpec
+from haechi.bots.mind import Spec
+from haechi.bots.models import GRID, RUNNING, STARTING, STOPPED, STRATEGY, Bot
+from haechi.core.grid_plan import GridPlan
+from haechi.core.plan import Costs
+from haechi.identity.models import User
+from haechi.platform.db import Database
+from haechi.platform.migrate import upgrade
+from haechi.trading.models import DEMO, Account
+
+HERE = Path(__file__).parent
+SRC = HERE.parents[1] / "src"
+DEPOSIT = Decimal(10_000)
+PATIENCE_S = 8.0  # of a fault; a start takes a tenth of a second
+SETTLE_TRIES, LOOK_S, SETTLE_BARS = 12, 0.05, 3
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RESTLESS: dict[str, Any] = {
+    "name": "restless", "timeframe": "1m", "indicators": {"r": {"kind": "rsi", "source": "close", "period": 2}},
+    "enter_long": "r > 51", "enter_short": "r < 49", "size": {"kind": "equity_fraction", "fraction": 0.2}, "leverage": 3,
+    "stop_loss": {"percent": 0.4}, "take_profit": [{"percent": 0.15, "share": 50}, {"percent": 0.5, "share": 50}], "on_opposite": "reverse"}
+# account, bot, market, the rest of the spec; the last one is started by its owner, with what is left of the account
+BOTS = (("anna", "anna0", 0), ("anna", "anna1", 1), ("ben", "ben0", 1), ("ben", "ben1", 0))
+
+
+def spec_of(bot_id: str, m: int) -> Spec | GridSpec:
+    one = (BTC, ETH)[m]
+    if bot_id == "anna1":
+        middle = 3_000
+        plan = GridPlan(lower=Decimal(middle - 60), upper=Decimal(middle + 60), cells=12, investment=Decimal(2_000), leverage=3)
+        return GridSpec(plan, one, Costs(capital=DEPOSIT), 60_000)
+    return Spec(RESTLESS, {}, {}, one, Costs(capital=DEPOSIT), 60_000)
+
+
+async def people(database: Database) -> None:
+    """Two users with an account and two bots each, all wished to run but the last."""
+    async with database.writing() as session:
+        for name in ("anna", "ben"):
+            session.add(User(id=f"u{name}", email=f"{name}@example.com", password_hash="x", role="user", created_at=NOW, suspended_at=None))
+            await session.flush()
+            session.add(Account(id=name, user_id=f"u{name}", mode=DEMO, capital=DEPOSIT, created_at=NOW))
+        await session.flush()
+        for account, bot_id, m in BOTS:
+            spec, last = spec_of(bot_id, m), bot_id == BOTS[-1][1]
+            session.add(Bot(id=bot_id, user_id=f"u{account}", account_id=account, strategy="restless", symbol=(BTC, ETH)[m].symbol, timeframe="1m",
+                            spec=msgspec.to_builtins(spec), capital=DEPOSIT, desired=STOPPED if last else RUNNING,
+                            observed=STOPPED if last else STARTING, reason="", name=bot_id, origin="instance",
+                            kind=GRID if isinstance(spec, GridSpec) else STRATEGY, allocation=Decimal(40), created_at=NOW, started_at=NOW,
+                            ended_at=None))
+
+
+async def migrated(path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    await upgrade(database)
+    await people(database)
+    await database.close()
+
+
+class Forker:
+    """The program that forks traders, and its words."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.ended: dict[int, int] = {}
+        self.ready: set[int] = set()
+        self.forked: list[int] = []
+        self.loaded = False
+        self._changed = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            word, pid, *rest = line.decode().split()
+            async with self._changed:
+                if word == "ended":
+                    self.ended[int(pid)] = int(rest[0])
+                elif word == "ready":
+                    self.ready.add(int(pid))
+                elif word == "forked":
+                    self.forked.append(int(pid))
+                else:
+                    self.loaded = True
+                self._changed.notify_all()
+
+    async def until(self, holds: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
+        """Raises TimeoutError."""
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(holds)
+
+    async def fork(self, given: dict[str, Any]) -> int:
+        before = len(self.forked)
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(given).encode() + b"\n")
+        await self.until(lambda: len(self.forked) > before)
+        return self.forked[-1]
+
+    async def close(self) -> None:
+        for pid in set(self.forked) - set(self.ended):
+            os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        await self.process.wait()
+        await self._reader
+
+
+@asynccontextmanager
+async def forker(log: Path) -> AsyncIterator[Forker]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), str(HERE)])}
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "crash_trader.py"), stdin=asyncio.subprocess.PIPE,
+                                                       stdout=asyncio.subprocess.PIPE, stderr=errors, env=environment)
+    made = Forker(process)
+    try:
+        await made.until(lambda: made.loaded, 120)
+        yield made
+    finally:
+        await made.close()
+
+
+@dataclass
+class Scene:
+    """One exchange, one database, and the traders that live and die on them."""
+
+    exchange: Exchange
+    forker: Forker
+    folder: Path
+    database: Path
+    url: str
+    judge: Judge
+    pid: int = 0
+    kills: int = 0
+    settled: int = 0
+    before_rest: Callable[[], Awaitable[None]] | None = None
+    bare_over_a_kill_s: list[float] = field(default_factory=list)
+
+    async def begins(self, *, wait: bool = True, **given: Any) -> int:
+        """A trader; at work when this returns."""
+        self.pid = await self.forker.fork({"database": self.url, "folder": str(self.folder), "clock": str(self.folder / "clock"),
+                                           "address": self.exchange.address, **given})
+        if wait:
+            await self.at_work(self.pid)
+        return self.pid
+
+    async def at_work(self, pid: int) -> None:
+        try:
+            await self.forker.until(lambda: pid in self.forker.ready or pid in self.forker.ended)
+        except TimeoutError:
+            raise AssertionError(f"it is not at work after {PATIENCE_S} s:\n{self.log()}") from None
+        assert pid not in self.forker.ended, f"it ended before it was at work:\n{self.log()}"
+
+    async def kill(self, pid: int = 0) -> None:
+        pid = pid or self.pid
+        os.kill(pid, signal.SIGKILL)
+        await self.dead(pid)
+
+    async def dead(self, pid: int = 0) -> None:
+        """Returns when it is; by SIGKILL, and by nothing of its own."""
+        pid = pid or self.pid
+        await self.forker.until(lambda: pid in self.forker.ended)
+        assert self.forker.ended[pid] == -signal.SIGKILL, f"it ended by itself:\n{self.log()}"
+        self.kills += 1
+
+    def log(self) -> str:
+        path = self.folder / "log"
+        return path.read_text()[-6000:] if path.exists() else ""
+
+    # ---- the judge
+
+    async def rests(self) -> None:
+        """The market stands still; everything agrees. Raises Broken with what does not."""
+        fault: Broken | None = None
+        for _ in range(SETTLE_TRIES):
+            await self.exchange.stands()
+            for _ in range(10):
+                try:
+                    await self._judged()
+                except Broken as broken:
+                    fault = broken
+                    await asyncio.sleep(LOOK_S)  # another process: what it writes is all there is to look at
+                else:
+                    self.settled += 1
+                    return
+            await self.exchange.goes(SETTLE_BARS)
+        raise Broken(f"{fault}\n{self.log()}")
+
+    async def _judged(self) -> None:
+        if self.before_rest is not None:
+            await self.before_rest()
+        self.never()
+        for one in self.judge.accounts.values():
+            self.judge.orders_agree(one)
+            self.judge.positions_agree(one)
+            self.judge.booked_once(one)
+            self.judge.books_balance(one)
+            self.judge.wallet_agrees(one)
+            for m in one.stopped:
+                if self.judge.uncovered(one.member, m):
+                    raise Broken(f"I4: {one.member.name} holds {one.member.account.lots(m)} lots of market {m} without a stop")
+        left = self.judge.rows("SELECT id, status FROM orders WHERE status IN ('sent', 'unknown')")
+        if left:
+            raise Broken(f"I10: nobody knows what became of {left}")
+        self.judge.one_order_per_intent(whole=True)
+
+    def never(self) -> None:
+        """What no waiting mends."""
+        for one in self.judge.accounts.values():
+            names = [order.client_oid for order in one.member.orders.values() if order.client_oid not in one.member.plans]
+            names += [plan.client_oid for plan in one.member.plans.values()]
+            twice = {name for name in names if names.count(name) > 1} if len(names) != len(set(names)) else set()
+            assert not twice, f"more than one order at the exchange under {twice}"
+        assert not self.exchange.stops.bared, self.exchange.stops.bared
+
+    def whole(self) -> None:
+        """The file itself."""
+        with sqlite3.connect(self.database) as link:
+            assert link.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert link.execute("PRAGMA foreign_key_check").fetchall() == []
+
+    @property
+    def fills(self) -> int:
+        return sum(len(one.member.fills) for one in self.judge.accounts.values())
+
+    @property
+    def orders(self) -> int:
+        return sum(len(one.member.orders) + len(one.member.plans) for one in self.judge.accounts.values())
+
+
+@asynccontextmanager
+async def scene(folder: Path, forked: Forker, seed: str, template: Path, **given: Any) -> AsyncIterator[Scene]:
+    database = folder / "trading.db"
+    shutil.copy(template, database)
+    async with exchange(folder, seed, **given) as there:
+        members = {name: there.admit(name, DEPOSIT) for name in ("anna", "ben")}
+        watched = [Watched(members["anna"], "anna", {0}, there.clock.now_ms() + 1), Watched(members["ben"], "ben", {1, 0}, there.clock.now_ms() + 1)]
+        there.stops.watched = {(one.member.name, m) for one in watched for m in one.stopped}
+        judge = Judge(there.floor, History(), database, watched, there.clock.now_ms, lambda _member, _since: (False, False, 0))
+        made = Scene(there, forked, folder, database, f"sqlite+aiosqlite:///{database}", judge)
+        try:
+            yield made
+        finally:
+            judge.close()
+            for pid in set(forked.forked) - set(forked.ended):
+                os.kill(pid, signal.SIGKILL)
+            await forked.until(lambda: set(forked.forked) <= set(forked.ended))
