@@ -181,7 +181,7 @@ async def measured(given: argparse.Namespace, folder: Path) -> None:
     await asyncio.to_thread(warm)
     bots.supervisor = Supervisor(database, clock, bots, leads=lambda: lease.held, ring=desks.alarms.ring)
     leading = asyncio.create_task(desks.keep_leading())
-    meter, profiler = Meter(gate, market), cProfile.Profile() if given.profile else None
+    meter, profiler = Meter(gate, market), cProfile.Profile(time.thread_time) if given.profile else None
     print(f"before the start: RSS {rss_mib():,.0f} MiB")
     cpu = time.process_time()
     if profiler and given.profile in ("start", "all"):
@@ -210,11 +210,12 @@ async def measured(given: argparse.Namespace, folder: Path) -> None:
 
 
 async def played(given: argparse.Namespace, market: Market, meter: Meter, bots: Bots) -> None:
-    close_to_gate, tell_to_gate, close_to_order, orders, steps, cpus, told, walks = [], [], [], [], [], [], [], []
+    close_to_gate, tell_to_gate, close_to_order, orders, steps, cpus, told, walks, loops = [], [], [], [], [], [], [], [], []
     scribe, hub, idle = bots.desks.scribe, bots.hub, []
     await asyncio.sleep(given.every)
     for number in range(given.bars):
         commits, evaluations, cpu = scribe.commits, hub.evaluations, time.process_time()
+        thread = time.thread_time()
         meter.begin()
         await market.step()
         await scribe.settled()
@@ -222,6 +223,7 @@ async def played(given: argparse.Namespace, market: Market, meter: Meter, bots: 
         last = max([*meter.judged, meter.told])
         steps.append(end - meter.begun)
         cpus.append(time.process_time() - cpu)
+        loops.append(time.thread_time() - thread)
         walks.append(meter.told - meter.begun)
         close_to_gate.append(last - meter.begun)
         tell_to_gate.append(last - meter.told)
@@ -230,7 +232,7 @@ async def played(given: argparse.Namespace, market: Market, meter: Meter, bots: 
         told.append((len(meter.judged), len(meter.placed), scribe.commits - commits, hub.evaluations - evaluations))
         if given.verbose:
             print(f"bar {number:3d}: close→gate {close_to_gate[-1] * 1e3:7.0f} ms (walk {walks[-1] * 1e3:.0f}), all done {steps[-1] * 1e3:7.0f}"
-                  f" ms, CPU {cpus[-1] * 1e3:.0f} ms, judged {told[-1][0]}, placed {told[-1][1]}, commits {told[-1][2]}, "
+                  f" ms, CPU {cpus[-1] * 1e3:.0f} ms, of the loop {loops[-1] * 1e3:.0f} ms, judged {told[-1][0]}, placed {told[-1][1]}, commits {told[-1][2]}, "
                   f"evaluations {told[-1][3]}", flush=True)
         cpu, wall = time.process_time(), time.perf_counter()
         await asyncio.sleep(max(0.1, given.every - (wall - meter.begun)))
@@ -238,7 +240,7 @@ async def played(given: argparse.Namespace, market: Market, meter: Meter, bots: 
     for name, figures in (("candle close → last judgement at the gate", close_to_gate), ("bars told → last judgement", tell_to_gate),
                           ("candle close → bars told", walks), ("candle close → last order placed", close_to_order),
                           ("candle close → each judgement", orders), ("candle close → all done, written", steps),
-                          ("CPU of a candle", cpus)):
+                          ("CPU of a candle", cpus), ("CPU of a candle, the event loop's part", loops)):
         print(f"{name:44s} p50 {quantile(figures, 0.5) * 1e3:8,.0f}  p99 {quantile(figures, 0.99) * 1e3:8,.0f}  "
               f"max {max(figures, default=0) * 1e3:8,.0f} ms")
     for name, k in (("judgements a bar", 0), ("orders placed a bar", 1), ("commits a bar", 2), ("evaluations a bar", 3)):

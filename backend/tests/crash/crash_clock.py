@@ -1,4 +1,8 @@
-"""The market's time, told by one process to all: eight bytes in a file that each of them maps."""
+"""The market's time, told by one process to all: a few bytes in a file that each of them maps.
+
+Minutes are played in milliseconds. So that two minutes of waiting for a lost order do not pass while it is on its way to the exchange
+on a busy machine, who sends says so, and time stands still until it has arrived.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from time import monotonic
 from haechi.platform.clock import instant
 
 MS = struct.Struct("<q")
+SENDING = MS.size  # where the count of what is on its way stands
 
 
 class SharedClock:
@@ -18,15 +23,23 @@ class SharedClock:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(MS.pack(0))
+            path.write_bytes(bytes(2 * MS.size))
         with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), MS.size)
+            self._map = mmap.mmap(file.fileno(), 2 * MS.size)
 
     def now_ms(self) -> int:
         return int(MS.unpack_from(self._map)[0])
 
     def set(self, ms: int) -> None:
         MS.pack_into(self._map, 0, ms)
+
+    @property
+    def sending(self) -> int:
+        return int(MS.unpack_from(self._map, SENDING)[0])
+
+    @sending.setter
+    def sending(self, count: int) -> None:
+        MS.pack_into(self._map, SENDING, count)
 
     def now(self) -> datetime:
         return instant(self.now_ms())

@@ -22,6 +22,7 @@ from haechi.venue.floor import Floor
 from haechi.venue.member import Member
 from haechi.venue.moments import Close, Move, Open
 from haechi.venue.records import ApiKey, PublicTrade
+from haechi.venue.wire import signing
 from haechi.venue.wire.server import STREAMS, make_app
 
 MINUTE = 60_000
@@ -85,7 +86,8 @@ class Stops:
         held_before, bare_before = self.seen.get(key, (0, 0))
         self.seen[key] = held, bare
         if bare > bare_before and held == held_before:
-            self.bared.append(f"{member.name} holds {held} lots of market {m}; {bare} of them lost their stop")
+            gone = [plan for plan in member.plans.values() if plan.m == m and plan.closes][-4:]
+            self.bared.append(f"{member.name} holds {held} lots of market {m}; {bare} of them lost their stop; the newest: {gone}")
         if bare and key not in self.since:
             self.since[key] = time.monotonic()
         elif not bare and key in self.since:
@@ -155,6 +157,8 @@ class Exchange:
         for m, one in enumerate(self.floor.instruments):
             self.streams._flush_market(m, one.symbol)
         await asyncio.sleep(self.step_s)
+        while self.clock.sending > 0:  # noqa: ASYNC110 - another process says it in shared memory
+            await asyncio.sleep(0.001)
 
     async def goes(self, bars: int = 0) -> None:
         """On; returns after so many bars."""
@@ -173,6 +177,7 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(folder: Path, seed: str, *, step_s: float = 0.012) -> AsyncIterator[Exchange]:
+    signing.WINDOW_MS = 1 << 40  # a reading that was on its way while minutes passed is no stolen one
     made = Exchange(folder, seed, step_s=step_s)
     await made.server.start_server()
     playing = asyncio.create_task(made.play())

@@ -18,16 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from crash_bots import BOTS, DEPOSIT, MARKETS, spec_of
 from crash_exchange import Exchange, exchange
 from dst.history import History
 from dst.invariants import Broken, Judge, Watched
-from trading_floor import BTC, ETH
 
 from haechi.bots.grid_memory import GridSpec
-from haechi.bots.mind import Spec
 from haechi.bots.models import GRID, RUNNING, STARTING, STOPPED, STRATEGY, Bot
-from haechi.core.grid_plan import GridPlan
-from haechi.core.plan import Costs
 from haechi.identity.models import User
 from haechi.platform.db import Database
 from haechi.platform.migrate import upgrade
@@ -35,25 +32,9 @@ from haechi.trading.models import DEMO, Account
 
 HERE = Path(__file__).parent
 SRC = HERE.parents[1] / "src"
-DEPOSIT = Decimal(10_000)
 PATIENCE_S = 8.0  # of a fault; a start takes a tenth of a second
 SETTLE_TRIES, LOOK_S, SETTLE_BARS = 12, 0.05, 3
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RESTLESS: dict[str, Any] = {
-    "name": "restless", "timeframe": "1m", "indicators": {"r": {"kind": "rsi", "source": "close", "period": 2}},
-    "enter_long": "r > 51", "enter_short": "r < 49", "size": {"kind": "equity_fraction", "fraction": 0.2}, "leverage": 3,
-    "stop_loss": {"percent": 0.4}, "take_profit": [{"percent": 0.15, "share": 50}, {"percent": 0.5, "share": 50}], "on_opposite": "reverse"}
-# account, bot, market, the rest of the spec; the last one is started by its owner, with what is left of the account
-BOTS = (("anna", "anna0", 0), ("anna", "anna1", 1), ("ben", "ben0", 1), ("ben", "ben1", 0))
-
-
-def spec_of(bot_id: str, m: int) -> Spec | GridSpec:
-    one = (BTC, ETH)[m]
-    if bot_id == "anna1":
-        middle = 3_000
-        plan = GridPlan(lower=Decimal(middle - 60), upper=Decimal(middle + 60), cells=12, investment=Decimal(2_000), leverage=3)
-        return GridSpec(plan, one, Costs(capital=DEPOSIT), 60_000)
-    return Spec(RESTLESS, {}, {}, one, Costs(capital=DEPOSIT), 60_000)
 
 
 async def people(database: Database) -> None:
@@ -66,7 +47,7 @@ async def people(database: Database) -> None:
         await session.flush()
         for account, bot_id, m in BOTS:
             spec, last = spec_of(bot_id, m), bot_id == BOTS[-1][1]
-            session.add(Bot(id=bot_id, user_id=f"u{account}", account_id=account, strategy="restless", symbol=(BTC, ETH)[m].symbol, timeframe="1m",
+            session.add(Bot(id=bot_id, user_id=f"u{account}", account_id=account, strategy="restless", symbol=MARKETS[m].symbol, timeframe="1m",
                             spec=msgspec.to_builtins(spec), capital=DEPOSIT, desired=STOPPED if last else RUNNING,
                             observed=STOPPED if last else STARTING, reason="", name=bot_id, origin="instance",
                             kind=GRID if isinstance(spec, GridSpec) else STRATEGY, allocation=Decimal(40), created_at=NOW, started_at=NOW,
@@ -129,7 +110,7 @@ class Forker:
 
 @asynccontextmanager
 async def forker(log: Path) -> AsyncIterator[Forker]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), str(HERE)])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), str(HERE), str(HERE.parent / "unit" / "venue")])}
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "crash_trader.py"), stdin=asyncio.subprocess.PIPE,
                                                        stdout=asyncio.subprocess.PIPE, stderr=errors, env=environment)
@@ -181,6 +162,7 @@ class Scene:
         """Returns when it is; by SIGKILL, and by nothing of its own."""
         pid = pid or self.pid
         await self.forker.until(lambda: pid in self.forker.ended)
+        self.exchange.clock.sending = 0
         assert self.forker.ended[pid] == -signal.SIGKILL, f"it ended by itself:\n{self.log()}"
         self.kills += 1
 

@@ -21,18 +21,22 @@ from typing import Any
 
 import aiohttp
 import structlog
+from crash_bots import MARKETS, spec_of
 from crash_clock import SharedClock
 from sqlalchemy import select
 
 from haechi.bots import instances, starting
+from haechi.bots.mind import Spec
 from haechi.bots.models import RUNNING, Bot
 from haechi.bots.service import Bots
+from haechi.bots.signals import SignalHub
 from haechi.bots.supervisor import Supervisor
 from haechi.core.risk import Limits
 from haechi.exchanges.bitget import budget
 from haechi.exchanges.bitget.adapter import Bitget
 from haechi.exchanges.bitget.budget import Address
 from haechi.exchanges.bitget.sign import ApiKey
+from haechi.exchanges.port import Bar, NewOrder, Outcome
 from haechi.identity.models import User
 from haechi.platform import points
 from haechi.platform.clock import SystemClock
@@ -55,6 +59,26 @@ def key_of(account_id: str) -> ApiKey:
     return ApiKey(f"bg_{account_id}_0123456789", f"secret_of_{account_id}_0123456789", "passphrase1")
 
 
+class Counted(Bitget):
+    """Says when something is on its way."""
+
+    said: SharedClock
+
+    async def place(self, order: NewOrder) -> Outcome:
+        self.said.sending += 1
+        try:
+            return await super().place(order)
+        finally:
+            self.said.sending -= 1
+
+    async def cancel(self, client_id: str) -> Outcome:
+        self.said.sending += 1
+        try:
+            return await super().cancel(client_id)
+        finally:
+            self.said.sending -= 1
+
+
 class Connections:
     """What desks ask for exchanges (trading/connections.py), with keys that need no vault."""
 
@@ -66,7 +90,8 @@ class Connections:
     async def exchange_of(self, account: Account) -> Bitget:
         if account.id not in self.open:
             sockets: dict[str, Any] = {name: f"{self.address}/v2/ws/{name}".replace("http", "ws", 1) for name in ("public", "private")}
-            made = Bitget(self.session, key_of(account.id), self.clock, timeframe_ms=60_000, address=self.address, shared=self.shared, **sockets)
+            made = Counted(self.session, key_of(account.id), self.clock, timeframe_ms=60_000, address=self.address, shared=self.shared, **sockets)
+            made.said = self.clock
             await made.start()
             self.open[account.id] = made
         return self.open[account.id]
@@ -81,6 +106,7 @@ async def trade(given: dict[str, Any], tell: int) -> None:
     """Until it is killed. given: database, folder, clock, address, busy_ms, row_lease, upgrade, start (a bot to be started first)."""
     budget.SECOND_MS = budget.MINUTE_MS = 0  # minutes are played in milliseconds: as many requests as it takes
     folder, clock = Path(given["folder"]), SharedClock(Path(given["clock"]))
+    clock.sending = 0
     database = Database(given["database"], busy_timeout_ms=given.get("busy_ms", 5_000))
     if given.get("upgrade"):
         await upgrade(database)
@@ -126,7 +152,6 @@ def child(given: dict[str, Any], tell: int) -> None:
     log = os.open(Path(given["folder"]) / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    exec(open("/tmp/inst.py").read(), {})
     points.armed.at(given.get("crash_at", ""))
     try:
         asyncio.run(trade(given, tell))
@@ -145,9 +170,18 @@ def reap(tell: int) -> None:
             os.write(tell, f"ended {pid} {os.waitstatus_to_exitcode(status)}\n".encode())
 
 
+def warm() -> None:
+    """What every trader would load and compile first."""
+    starting.warm()
+    spec, hub, price = spec_of("ben0", 1), SignalHub(), Decimal(3_000)
+    assert isinstance(spec, Spec)
+    key = hub.open(spec, [Bar(MARKETS[1].symbol, 60_000, k * 60_000, price, price + k % 3, price, price, 1.0) for k in range(30)])
+    assert hub.since(key, 60_000)
+
+
 def main() -> None:
     """The one that forks: a single thread that only reads lines."""
-    starting.warm()
+    warm()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), processors=[
         structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(["level", "event"])])
     tell = os.dup(1)

@@ -74,10 +74,16 @@ async def same_trades(there: Wire, bot_id: str, strategy: str, params: dict[str,
     assert isinstance(mind, Mind)
     made = mind.engine.outcome(market, 0).trades
     differs = next((k for k, (one, other) in enumerate(zip(made, wanted, strict=False)) if one != other), None)
-    assert differs is None, (strategy, symbol, differs, made[differs], wanted[differs])
-    assert len(made) == len(wanted), (strategy, symbol, (made or wanted)[min(len(made), len(wanted)):][:1])
+    shown = [] if differs is None else [str(made[differs]), str(wanted[differs])]
+    assert differs is None, f"{strategy} {symbol}, trade {differs}: {shown} refused: {await refusals(there, bot_id)}"
+    assert len(made) == len(wanted), f"{strategy} {symbol}: {len(made)} of {len(wanted)}, refused: {await refusals(there, bot_id)}"
     await booked(there, bot_id, symbol, len(wanted))
     return len(wanted)
+
+
+async def refusals(there: Wire, bot_id: str) -> list[tuple[Any, ...]]:
+    """What the bot's log says of orders that were not taken."""
+    return [tuple(row) for row in await there.rows("select time_ms, facts from bot_lines where bot_id = :b and code = 'refused'", b=bot_id)]
 
 
 async def same_fills(there: Wire, bot_id: str, symbol: str) -> int:

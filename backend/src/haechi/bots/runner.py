@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 
 from haechi.bots.grid_mind import GridMind
 from haechi.bots.mind import Mind
@@ -39,6 +39,10 @@ INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one
 HISTORY_BARS = 5000
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
 EXIT = "exit"
+STATES = BotState.__table__
+INSERT_STATE = insert(STATES)  # type: ignore[arg-type]
+UPDATE_STATE = (update(STATES).where(STATES.c.user_id == bindparam("of_user"), STATES.c.bot_id == bindparam("of_bot"))  # type: ignore[arg-type]
+                .values(body=bindparam("body"), updated_ms=bindparam("updated_ms")))
 # Refusals that pass by themselves: what should rest is tried again, the plan does not hear of them.
 PASSING = risk.PASSING | frozenset({
     "doubt", "killed", "stale_data", "clock_skew", "unknown", "reduces_at_most", "rate", "maintenance",
@@ -88,6 +92,7 @@ class Runner:
         self._task: asyncio.Task[None] | None = None
         self._rested: dict[str, Wanted] = {}
         self._unsaved_bars = 0
+        self._fills_waiting = 0  # of its inbox: their orders are over, and its mind does not know
         self._told: set[tuple[str, str]] = set()  # refusals of what rests that the log has
 
     # ---- the desk's side
@@ -106,12 +111,18 @@ class Runner:
 
     async def take(self, event: Heard, role: str = "") -> None:
         """Returns when the event has been acted on: a simulated market waits for its bots."""
-        if self.ended.is_set() or self._task is None:
+        if self.ended.is_set() or self._task is None or (isinstance(event, Price) and not self._heeds_prices):
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._fills_waiting += isinstance(event, Fill)
         await self.inbox.put((event, role, done))
         if asyncio.current_task() is not self._task:  # what it causes itself is acted on afterwards
             await done
+
+    @property
+    def _heeds_prices(self) -> bool:
+        """A strategy that holds nothing waits for its bars; what it has not yet acted on may change that."""
+        return self.mind.position != 0 or not self.inbox.empty() or isinstance(self.mind, GridMind)
 
     async def poke(self) -> None:
         if self.inbox.empty():
@@ -127,6 +138,7 @@ class Runner:
         try:
             while not self.ended.is_set():
                 event, role, done = await self.inbox.get()
+                self._fills_waiting -= isinstance(event, Fill)
                 try:
                     await self._act(event, role)
                 finally:
@@ -174,6 +186,8 @@ class Runner:
             self.exiting = False
         if getattr(self.mind, "finished", False) and self.stopping is None:
             self.stopping = Stop()  # its plan is over: a grid that met its stop or its target
+        if self._fills_waiting:
+            return  # an order whose fill is not thought of yet would be missing, and be sent again
         await self._converge()
         if self.stopping is not None:
             await self._leave(self.stopping)
@@ -341,10 +355,9 @@ class Runner:
 
         async def work(session: Session) -> None:
             values: Mapping[str, Any] = {"body": body, "updated_ms": now}
-            done = await session.execute(update(BotState).where(BotState.user_id == owner.user_id, BotState.bot_id == owner.bot_id)
-                                         .values(**values))
+            done = await session.execute(UPDATE_STATE, {"of_user": owner.user_id, "of_bot": owner.bot_id, **values})
             if not done.rowcount:  # type: ignore[attr-defined]
-                await session.execute(insert(BotState), [{"bot_id": owner.bot_id, "user_id": owner.user_id, **values}])
+                await session.execute(INSERT_STATE, {"bot_id": owner.bot_id, "user_id": owner.user_id, **values})
             reached("snapshot_written")
 
         return work

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from haechi.bots.runner import Runner
     from haechi.bots.signals import SignalHub
 
+INSERT_LINE = insert(BotLine.__table__)  # type: ignore[arg-type]
 FELL = "The bot met a fault; its orders stay at the venue."
 
 log = structlog.get_logger(__name__)
@@ -229,7 +230,7 @@ class Bots:
         row = {"user_id": user_id, "bot_id": bot_id, "time_ms": self.clock.now_ms(), "code": code, "facts": facts}
 
         async def work(session: Session) -> None:
-            await session.execute(insert(BotLine), [row])
+            await session.execute(INSERT_LINE, row)
 
         with suppress(Unwritten):
             self.desks.scribe.later(work)

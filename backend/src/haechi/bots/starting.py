@@ -204,15 +204,19 @@ async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> 
 
 
 async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:
-    """What was booked after its state was saved is told to it now."""
-    await bots.desks.scribe.settled()
-    async with bots.database.reading() as session:
-        missed = await heard_after(session, bot.user_id, bot.id, runner.booked)
-    for event, role in missed:
-        runner.journal.write("fill" if hasattr(event, "client_id") else "paid" if hasattr(event, "payment_id") else "liquidated",
-                             role=role, event=event)
-        runner.mind.heard(event, role)
-        runner.booked += 1
+    """What was booked after its state was saved is told to it now, and what is booked while we read. Nothing is awaited afterwards."""
+    unheard = runner.desk.unheard
+    unheard.add(bot.id)
+    while bot.id in unheard:
+        unheard.discard(bot.id)
+        await bots.desks.scribe.settled()
+        async with bots.database.reading() as session:
+            missed = await heard_after(session, bot.user_id, bot.id, runner.booked)
+        for event, role in missed:
+            runner.journal.write("fill" if hasattr(event, "client_id") else "paid" if hasattr(event, "payment_id") else "liquidated",
+                                 role=role, event=event)
+            runner.mind.heard(event, role)
+            runner.booked += 1
 
 
 def _agrees(runner: Runner, desk: Desk) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from haechi.core.holdings import FEES, REALIZED, WALLET, Holdings, Piece
 from haechi.core.instrument import Instrument
-from haechi.core.risk import Intent, View
+from haechi.core.risk import PASSING, Intent, Refused, View
 from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Moved, Paid, Price, Rejected, Traceable
 from haechi.platform.clock import Clock
 from haechi.platform.db import Session
@@ -147,6 +147,7 @@ class Desk:
         self.intents: dict[str, str | None] = {}
         self.ears: dict[str, Ear] = {}
         self.filled_ms: dict[tuple[str, str], int] = {}  # (owner, symbol) -> when it last changed
+        self.unheard: set[str] = set()  # of whom something was booked while they were not at work: who comes reads it in the books
         self.door, self.check, self.watch = Door(self), Check(self), Watch(self)
         self.manual = ManualFace(self)
         self._backing: dict[tuple[str, str], Backing] = {}
@@ -332,6 +333,9 @@ class Desk:
             self._backing.pop((owner.bot_id, ticket.role), None)
             return True
         backing = self._backing_of(owner, ticket.role)
+        if isinstance(answer, Refused) and answer.rule in PASSING:  # too many at once, nothing is wrong with it: a large grid is laid so
+            backing.tries, backing.next_ms = max(backing.tries, 1), self.clock.now_ms() + BACK_OFF_MS[0]
+            return not ticket.reduce_only
         steps = STOP_BACK_OFF_MS if is_stop(ticket.role) else BACK_OFF_MS
         backing.next_ms = self.clock.now_ms() + steps[min(backing.tries, len(steps) - 1)]
         backing.tries += 1
@@ -415,17 +419,23 @@ class Desk:
                 one.status = "open"
         reached("before_booking")
         self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
+        over = self._over_closed(owner, fill, one)  # before anything is awaited: another fill of the owner may be heard meanwhile
         for piece in pieces:
             part = fill if piece.owner == owner else part_of(fill, piece)
             self.filled_ms[piece.owner, fill.symbol] = self.clock.now_ms()
             await self._hand(piece.owner, part, role)
-        await self._repair(owner, fill, one)
+        if one is not None and over:
+            await self._repair(owner, fill, one, over)
 
-    async def _repair(self, owner: str, fill: Fill, one: Working | None) -> None:
-        """Two exits that both filled (a stop beside an exit) must not leave the owner on the other side: the rest is taken back."""
+    def _over_closed(self, owner: str, fill: Fill, one: Working | None) -> Decimal:
+        """What an exit left on the other side, signed."""
         held = self.holdings.quantity(owner, fill.symbol)
         if one is None or owner == EXTERNAL_OWNER or not (one.order.reduce_only and held) or (held > 0) != (fill.side == "buy"):
-            return
+            return ZERO
+        return held
+
+    async def _repair(self, owner: str, fill: Fill, one: Working, held: Decimal) -> None:
+        """Two exits that both filled (a stop beside an exit) must not leave the owner on the other side: the rest is taken back."""
         self.alarm(owner, "over_closed", key=fill.trade_id, symbol=fill.symbol, quantity=str(held))
         side = "sell" if held > 0 else "buy"
         await self.send(self.owner(owner), [Ticket(REPAIR, fill.symbol, side, abs(held), leverage=max(one.leverage, 1), repairs=True)])
@@ -434,6 +444,8 @@ class Desk:
         face = self.manual if owner == MANUAL_OWNER else self.faces.get(owner)
         if face is not None:
             await face.take(event, role)
+        else:
+            self.unheard.add(owner)
 
     async def _gone(self, event: Gone) -> None:
         one = self.orders.working.get(event.client_id)

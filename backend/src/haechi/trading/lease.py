@@ -24,6 +24,9 @@ RENEW_S = 3 / 2
 OWN_TTL_S = TTL_MS * 8 / 10 / 1000  # we stop a little before others may begin
 
 
+EPOCH = select(Row.epoch).where(Row.name == NAME)
+
+
 class LeaseLost(Exception):
     """Another process trades on this database now."""
 
@@ -74,7 +77,7 @@ class Lease:
 
     async def fence(self, session: Session) -> None:
         """Raises LeaseLost unless this process is the one that may trade: part of every transaction of trading."""
-        found = (await session.execute(select(Row.epoch).where(Row.name == NAME))).scalar_one_or_none()
+        found = (await session.execute(EPOCH)).scalar_one_or_none()
         if not self.epoch or found != self.epoch:
             self.epoch = 0
             raise LeaseLost("another process trades on this database")

@@ -1,6 +1,7 @@
 """Writing for everybody who trades: works are written in the order they were handed in, and what waits together is committed together.
 
-A work is a function of a session; it may be run again when its transaction failed, so it must not change anything but the session's.
+A work is a function of a session; it may be run again when its transaction failed, so it must not change anything but the session's,
+and it may run in another thread (platform/together.py), so it must not wait for anything but its session.
 Each transaction is fenced: a process that lost the lease writes nothing, and so sends nothing.
 """
 
@@ -89,12 +90,8 @@ class Scribe:
                 await self.sleep(AGAIN_S)
 
     async def _commit(self, batch: list[_Piece]) -> None:
-        async with self.database.writing() as session:
-            if self.fence is not None:
-                await self.fence(session)
-            results = [await piece.work(session) for piece in batch]
-            reached("before_commit")
-        reached("after_commit")
+        works = [piece.work for piece in batch]
+        results = (await self.database.together(works if self.fence is None else [self.fence, *works]))[-len(batch):]
         self.commits += 1
         self.down = False
         for piece, result in zip(batch, results, strict=True):

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from haechi.core.grid_plan import GridPlan
 from haechi.core.plan import Costs
 from haechi.identity.models import User
 from haechi.trading.models import DEMO, Account
+from haechi.venue.refusal import Refusal
 
 from . import inline_sqlite
 from .faults import MINUTE, Fault, Faults, draw
@@ -281,7 +283,8 @@ class _Run:
 
     async def _manual_transfers(self, one: Fault) -> None:
         self.world.touch()
-        self.members[one.who].transfer(Decimal(round(50 + one.size * 900)) * (1 if one.size > 0.5 else -1))
+        with suppress(Refusal):  # not so much is free
+            self.members[one.who].transfer(Decimal(round(50 + one.size * 900)) * (1 if one.size > 0.5 else -1))
 
     async def _manual_orders(self, one: Fault) -> None:
         """Some market orders, and a limit order that rests; in the end the person closes nothing."""

@@ -17,7 +17,7 @@ import pytest
 
 from .conftest import FIGURES
 from .faults import KINDS, MARKET, MINUTE, PLATFORM, USER, draw
-from .invariants import isolated
+from .invariants import Broken, isolated
 from .scenario import LAST_FAULT_MS, USERS, Failed, Outcome, simulate
 
 SEEDS, FIRST, CHUNK = int(os.environ.get("HAECHI_SEEDS", "500")), int(os.environ.get("HAECHI_FIRST_SEED", "0")), 25
@@ -72,15 +72,21 @@ def test_same_trace_in_another_process() -> None:
     assert told == {simulate(3, minutes=SHORT_MINUTES).digest}
 
 
-@pytest.mark.parametrize("seed", range(NEIGHBOURS))
-def test_a_fault_of_one_user_changes_nothing_of_another(seed: int) -> None:
-    """I8: the same seed with and without one user's faults."""
+def test_a_fault_of_one_user_changes_nothing_of_another() -> None:
+    """I8: the same seed with and without one user's faults; most of them do change what that user did."""
     kinds = [name for name, kind in sorted(KINDS.items()) if kind.scope == USER]
-    faults = draw(Random(f"{seed}/neighbours"), [USERS[0]], LAST_FAULT_MS, least=4, kinds=kinds)
-    before, after = simulate(seed, faults=[]), simulate(seed, faults=faults)
-    assert before.deeds[USERS[0]] != after.deeds[USERS[0]] or not sum(after.hits.values())
-    for name in USERS[1:]:
-        isolated(before.deeds[name], after.deeds[name], f"{name} (seed={seed}, faults of {USERS[0]}: {'; '.join(map(str, faults))})")
+    changed, touched = 0, []
+    for seed in range(NEIGHBOURS):
+        faults = draw(Random(f"{seed}/neighbours"), [USERS[0]], LAST_FAULT_MS, least=4, kinds=kinds)
+        before, after = simulate(seed, faults=[]), simulate(seed, faults=faults)
+        changed += before.deeds[USERS[0]] != after.deeds[USERS[0]]
+        for name in USERS[1:]:
+            try:
+                isolated(before.deeds[name], after.deeds[name], f"{name} (seed={seed}, faults of {USERS[0]}: {'; '.join(map(str, faults))})")
+            except Broken as broken:
+                touched.append(str(broken))
+    assert not touched, "\n\n".join(touched)
+    assert changed * 3 >= NEIGHBOURS
 
 
 def test_faults_are_drawn_of_every_kind() -> None:

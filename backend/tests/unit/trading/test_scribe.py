@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -16,7 +17,7 @@ from haechi.platform.db import Database, Session
 from haechi.platform.migrate import upgrade
 from haechi.trading.lease import FileGuard, Lease, LeaseLost
 from haechi.trading.reserve import Full, Reserve
-from haechi.trading.scribe import Scribe, Unwritten
+from haechi.trading.scribe import Scribe, Unwritten, Work
 
 
 class Away:
@@ -25,10 +26,10 @@ class Away:
     def __init__(self, database: Database) -> None:
         self.database, self.gone = database, False
 
-    def writing(self):
+    async def together(self, works: Sequence[Work]) -> list[Any]:
         if self.gone:
             raise OperationalError("BEGIN", {}, Exception("database is locked"))
-        return self.database.writing()
+        return await self.database.together(works)
 
 
 @pytest.fixture
