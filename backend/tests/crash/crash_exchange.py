@@ -11,7 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 from crash_clock import SharedClock
 from crash_trader import key_of
 from trading_floor import BTC, ETH
@@ -103,7 +105,10 @@ class Exchange:
         self.floor = Floor(Venue([BTC, ETH], timeframe_ms=MINUTE), clock=self.clock.now_ms)
         self.floor.history_kept = RECORDS_KEPT
         self.walks = [Walk(f"{seed}/{m}", middle, self.clock.now_ms()) for m, middle in enumerate(MIDDLE)]
-        self.server = TestServer(made := make_app(self.floor, limits=False))
+        self.asked: list[tuple[float, int, str]] = []  # when, which process, what: of everything that changes something
+        made = make_app(self.floor, limits=False)
+        made.middlewares.append(self._noted)
+        self.server = TestServer(made)
         self.streams = made[STREAMS]
         self.stops = Stops()
         self.floor.listen(self.stops)
@@ -118,6 +123,12 @@ class Exchange:
     def admit(self, account_id: str, deposit: Decimal) -> Member:
         key = key_of(account_id)
         return self.floor.open_member(account_id, deposit=deposit, key=ApiKey(key.key, key.secret, key.passphrase, account_id))
+
+    @web.middleware
+    async def _noted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method == "POST":
+            self.asked.append((time.monotonic(), int(request.headers.get("x-process", "0")), request.path))
+        return await handler(request)
 
     # ---- the market
 

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -32,7 +32,7 @@ from haechi.trading.models import DEMO, Account
 
 HERE = Path(__file__).parent
 SRC = HERE.parents[1] / "src"
-PATIENCE_S = 8.0  # of a fault; a start takes a tenth of a second
+PATIENCE_S = 20.0  # of a fault; a start takes a tenth of a second
 SETTLE_TRIES, LOOK_S, SETTLE_BARS = 12, 0.05, 3
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -133,13 +133,14 @@ class Scene:
     url: str
     judge: Judge
     pid: int = 0
+    crash_at: str = ""
     kills: int = 0
     settled: int = 0
     before_rest: Callable[[], Awaitable[None]] | None = None
-    bare_over_a_kill_s: list[float] = field(default_factory=list)
 
     async def begins(self, *, wait: bool = True, **given: Any) -> int:
         """A trader; at work when this returns."""
+        self.crash_at = given.get("crash_at", "")
         self.pid = await self.forker.fork({"database": self.url, "folder": str(self.folder), "clock": str(self.folder / "clock"),
                                            "address": self.exchange.address, **given})
         if wait:
@@ -161,7 +162,10 @@ class Scene:
     async def dead(self, pid: int = 0) -> None:
         """Returns when it is; by SIGKILL, and by nothing of its own."""
         pid = pid or self.pid
-        await self.forker.until(lambda: pid in self.forker.ended)
+        try:
+            await self.forker.until(lambda: pid in self.forker.ended)
+        except TimeoutError:
+            raise AssertionError(f"it did not come to {self.crash_at or 'its end'} in {PATIENCE_S} s:\n{self.log()}") from None
         self.exchange.clock.sending = 0
         assert self.forker.ended[pid] == -signal.SIGKILL, f"it ended by itself:\n{self.log()}"
         self.kills += 1
@@ -221,6 +225,10 @@ class Scene:
         with sqlite3.connect(self.database) as link:
             assert link.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert link.execute("PRAGMA foreign_key_check").fetchall() == []
+
+    def figures(self) -> dict[str, Any]:
+        return {"kills": self.kills, "settled": self.settled, "orders": self.orders, "fills": self.fills,
+                "naked_ms": [round(one * 1000) for one in self.exchange.stops.naked_s]}
 
     @property
     def fills(self) -> int:

@@ -113,7 +113,7 @@ async def trade(given: dict[str, Any], tell: int) -> None:
     gate = Gate(lambda _owner: WIDE, lambda _user, _bot: "", started_ms=clock.now_ms())
     guard = None if given.get("row_lease") else FileGuard(folder / "trading")
     lease = Lease(database, SystemClock(), str(os.getpid()), guard=guard)
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers={"x-process": str(os.getpid())}) as session:
         connections = Connections(given["address"], clock, session)
         desks = Desks(database, clock, connections, gate, Reserve(folder / "reserve", room=ROOM), lease)
         bots = Bots(database, clock, None, desks, folder / "journals")  # type: ignore[arg-type]

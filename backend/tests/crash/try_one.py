@@ -8,9 +8,9 @@ async def main():
     async with forker(f/"flog") as fk:
         print("loaded",time.time()-t)
         (f/"s").mkdir()
-        async with scene(f/"s", fk, "1", f/"template.db") as sc:
+        async with scene(f/"s", fk, sys.argv[1], f/"template.db") as sc:
             await sc.exchange.goes()
-            for k in range(12):
+            for k in range(2):
                 t=time.time()
                 try: await sc.begins()
                 except AssertionError:
@@ -28,11 +28,18 @@ async def main():
                 await sc.kill()
             await sc.begins(); t=time.time()
             await sc.exchange.goes(5)
-            try:
-                await sc.rests()
-            except Exception as e: print("BROKEN", e)
-            print("rest",time.time()-t, sc.orders, sc.fills, sc.exchange.stops.naked_s, sc.exchange.stops.bared)
-            print((sc.folder/"log").read_text()[-3000:])
-            print(sc.judge.rows("select bot_id,role,status,reason,count(*) from orders group by 1,2,3,4"))
-            print(sc.judge.rows("select id,observed,reason from bots"))
+            kills=[]
+            for _ in range(45):
+                if sc.exchange.stops.bared: break
+                kills.append(sc.exchange.clock.now_ms()); await sc.kill(); await sc.begins(); await sc.exchange.goes(5)
+            await sc.exchange.stands(); await asyncio.sleep(1)
+            b=sc.exchange.stops.bared
+            print("BARED", b and b[0][:90], sc.exchange.clock.now_ms(), kills[-4:])
+            if b:
+                name=b[0].split()[0]; m=int(b[0].split("market ")[1][0]); bot={"anna0":"anna0","ben1":"ben0","anna1":"anna1"}[name+str(m)]
+                for r in sc.judge.rows("select id,role,side,quantity,filled,status,reason,sent_ms,updated_ms,trigger,price from orders where bot_id=? order by id desc limit 40",bot)[::-1]: print(r)
+                for f in sc.judge.accounts[name].member.fills[-30:]:
+                    if f.m==m: print(f.time_ms,f.client_oid,f.side,f.lots,f.price,"held",f.held)
+                for p in list(sc.judge.accounts[name].member.plans.values())[-12:]:
+                    if p.m==m: print(p.client_oid,p.order_id,p.side,p.lots,p.trigger,p.status,p.reason,p.created_ms,p.updated_ms)
 asyncio.run(main())

@@ -50,8 +50,16 @@ def invented(symbol: str, tick: str, lot: str, price: str, n: int) -> Market:
     return market_of(Instrument(symbol, tick=Decimal(tick), lot=Decimal(lot)), bars, Funding(due, np.full(len(due), 12_500)))
 
 
-def real(folder: Path, symbol: str, tick: str, lot: str, bars: int) -> Market:
-    loaded = load_bars(folder / f"{symbol}_perp_binance_1m_202505.parquet", tick=tick).slice(0, bars)
+def together(markets: dict[str, Market], bars: int) -> dict[str, Market]:
+    """The same minutes of all of them."""
+    first = max(int(one.bars.ts[0]) for one in markets.values())
+    cut = {symbol: one.bars.slice(k := int(np.searchsorted(one.bars.ts, first)), k + bars) for symbol, one in markets.items()}
+    assert all((one.ts == cut[symbol].ts).all() for symbol in cut for one in cut.values())
+    return {symbol: market_of(one.instrument, cut[symbol], one.funding) for symbol, one in markets.items()}  # type: ignore[arg-type]
+
+
+def real(folder: Path, symbol: str, tick: str, lot: str) -> Market:
+    loaded = load_bars(folder / f"{symbol}_perp_binance_1m_202505.parquet", tick=tick)
     funding = load_funding(folder / f"{symbol}_funding_binance_2025_2026.parquet")
     return market_of(Instrument(symbol, tick=Decimal(tick), lot=Decimal(lot)), loaded, funding)
 
@@ -152,7 +160,7 @@ async def test_an_invented_market(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_real_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market_data: Path) -> None:
-    markets = {symbol: real(market_data, symbol, *rest, bars=PAST + int(DAYS * DAY)) for symbol, *rest in REAL}
+    markets = together({symbol: real(market_data, symbol, *rest) for symbol, *rest in REAL}, PAST + int(DAYS * DAY))
     async with wire_road(tmp_path, monkeypatch, markets, PAST) as there:
         trades, fills = await lived_through(there, lines(markets["SOLUSDT"], "2", 30))
         print(f"{DAYS} days: {trades} trades and {fills} fills of a grid, all the same; the market stood still {there.player.stops} times")

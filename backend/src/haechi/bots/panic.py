@@ -30,7 +30,7 @@ from haechi.trading.order_schemas import PanicAnswer
 from haechi.trading.owner import MANUAL_OWNER
 from haechi.trading.scribe import Unwritten
 
-ACT_S_MAX = 20.0  # for one account or bot; what takes longer goes on at its desk
+ACT_S_MAX = 20  # for one account or bot; what takes longer goes on at its desk
 
 log = structlog.get_logger(__name__)
 

@@ -62,7 +62,7 @@ async def account_open(body: AccountBody, found: Current, house: TheHouse, origi
         return AccountAnswer.of(row)
 
 
-@router.post("/{id}/close", operation_id="account_close", summary="Close an account", responses=errors(401, 404, 409))
+@router.post("/{id}/close", operation_id="account_close", summary="Close an account", responses=errors(401, 404, 409, 422))
 async def account_close(id: str, user: CurrentUser, house: TheHouse, origin: From) -> AccountAnswer:  # noqa: A002 - the path's name
     """Refused while something runs, rests or is held there. Its past stays readable."""
     connections = house.part(Connections)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from haechi.core.holdings import FEES, REALIZED, WALLET, Holdings, Piece
 from haechi.core.instrument import Instrument
@@ -25,7 +25,7 @@ from haechi.platform.points import reached
 from haechi.trading import ledger
 from haechi.trading.alarms import Alarms
 from haechi.trading.desk_check import Check
-from haechi.trading.desk_door import Answer, Door, Sent, moved
+from haechi.trading.desk_door import ORDERS, Answer, Door, Sent, moved
 from haechi.trading.desk_watch import Watch
 from haechi.trading.gate import Gate
 from haechi.trading.manual import ManualFace
@@ -43,6 +43,9 @@ STOP_BACK_OFF_MS = (1_000, 1_000, 2_000, 5_000)  # protection is tried more eage
 DOUBT_MS = 2_000  # a stop that may or may not be there is placed again after this
 STOP, REPAIR = "stop", "repair"
 THROUGH = frozenset({"trigger", "price"})  # the market is beyond the stop already
+
+FILLED_SO_FAR = (update(ORDERS).where(ORDERS.c.user_id == bindparam("of_user"), ORDERS.c.id == bindparam("of_id"))
+                 .values(filled=bindparam("so_far"), updated_ms=bindparam("now")))
 
 log = structlog.get_logger(__name__)
 
@@ -175,6 +178,7 @@ class Desk:
         """A bot comes to work, or who looks after what is done by hand."""
         self.faces[face.owner.bot_id] = face
         if face.owner.bot_id:
+            self.calm(face.owner.bot_id, "bot_failed", key=face.owner.bot_id)
             self.bots.add(face.owner.bot_id)
         if face.symbol:
             self.follow(face.symbol)
@@ -498,8 +502,7 @@ class Desk:
             fresh = await ledger.record(session, user_id=user_id, account_id=account_id, event=event, pieces=pieces, order_id=order_id)
             if fresh and state is not None:
                 client_id, filled, status = state
-                await session.execute(update(Order).where(Order.user_id == user_id, Order.id == client_id)
-                                      .values(filled=filled, updated_ms=now))
+                await session.execute(FILLED_SO_FAR, {"of_user": user_id, "of_id": client_id, "so_far": filled, "now": now})
                 if status == FILLED:
                     await moved(user_id, client_id, FILLED, now)(session)
             reached("in_booking")

@@ -18,6 +18,7 @@ from haechi.exchanges.port import Fill, Gone, Liquidated, Moved, NewOrder, Rejec
 from haechi.platform.db import Session
 from haechi.platform.points import reached
 from haechi.trading import ledger
+from haechi.trading.alarms import ADAPTERS
 from haechi.trading.desk_door import moved
 from haechi.trading.models import CANCELED, EXTERNAL, FILLED, OPEN, PAPER, REJECTED, SENT, UNKNOWN, Booking, Order
 from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER
@@ -61,7 +62,7 @@ class Check:
             try:
                 await self.once()
                 self.failures = 0
-                self.desk.calm("", "unreachable", key="")
+                self.well()
             except (Unreachable, Refused) as error:
                 self.failures += 1
                 word = str((error.details or {}).get("word", ""))
@@ -73,6 +74,14 @@ class Check:
             except Exception:  # a fault of ours must not end the reconciliation
                 self.failures += 1
                 log.exception("reconciliation_failed", account_id=self.desk.account_id)
+
+    def well(self) -> None:
+        """After a whole round: what can no longer be so. What an adapter said of one order stays."""
+        desk = self.desk
+        for code, key in desk.office.alarms.of(desk.account_id):
+            over = code in ("unreachable", "key") or (code == "without_database" and not desk.scribe.down)
+            if (key == "" and over) or (key == ADAPTERS and not desk.exchange.blind()):
+                desk.calm("", code, key=key)
 
     async def _pause(self) -> None:
         """Until the timer or somebody who doubts; never shorter than PAUSE_S, so that no doubt becomes a storm."""
@@ -258,7 +267,7 @@ class Check:
             differs = f"wallet {balance.wallet} at the exchange, {desk.wallet} in the books"
         if not differs or busy:
             self._differed = None
-            if not differs and desk.mismatch:
+            if not differs:
                 desk.mismatch = ""
                 desk.calm("", "books_differ", key="")
             return

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EVERY_S = 1
 EVIDENCE_EVERY = 10  # rounds
 NAKED_MS = 3_000
+OF_POSITIONS = frozenset({"naked", "no_stop", "stop_refused"})  # alarms whose key is owner:symbol
 ZERO = Decimal(0)
 
 log = structlog.get_logger(__name__)
@@ -90,9 +91,14 @@ class Watch:
                 await face.poke()
 
     def _over(self, held: set[str]) -> None:
+        """Alarms about what is no longer there, also those of before a restart."""
         for key in self.since.keys() - held:
             del self.since[key]
-            self.desk.calm(key.split(":", 1)[0], "naked", key=key)
+        desk = self.desk
+        for code, key in desk.office.alarms.of(desk.account_id):
+            gone = code in OF_POSITIONS and ":" in key and key not in held
+            if gone or (code == "unknown_order" and key not in desk.orders.working):
+                desk.calm("", code, key=key)
 
 
 def at_exchange(shown: list[OpenOrder], prefix: str, symbol: str, held: Decimal) -> Decimal:

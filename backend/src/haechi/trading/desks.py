@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
+from zlib import crc32
 
 import structlog
 from sqlalchemy import func, make_url, select
@@ -22,7 +23,7 @@ from haechi.platform.house import House
 from haechi.platform.ids import new_id
 from haechi.platform.points import reached
 from haechi.trading import ledger
-from haechi.trading.alarms import Alarms
+from haechi.trading.alarms import ADAPTERS, Alarms
 from haechi.trading.desk import DAY_MS, Desk, Office
 from haechi.trading.desk_door import kept_later
 from haechi.trading.equity import EquityHistory, EquityNow
@@ -81,6 +82,7 @@ class Desks:
             held = self.lease.held
         if held and not before and self.lease.epoch:
             await self._empty_reserve()
+            await self._hear_alarms()
         if not held and self.open:
             log.error("lease_lost", desks=len(self.open))
             await self._close_all()
@@ -91,6 +93,14 @@ class Desks:
         while True:
             await self.lead()
             await self.sleep(RENEW_S)
+
+    async def _hear_alarms(self) -> None:
+        """Trading does not wait for them."""
+        try:
+            async with self.database.reading() as session:
+                await self.alarms.load(session)
+        except Exception:
+            log.exception("alarms_unread")
 
     async def _empty_reserve(self) -> None:
         """What left without a database is put into its table before anybody counts orders."""
@@ -175,7 +185,8 @@ class Desks:
         if desk is None:
             log.error("exchange_alarm", account_id=account_id, word=word, sentence=sentence)
             return
-        desk.alarm("", word, key="exchange", sentence=sentence)
+        single = f"{ADAPTERS}:{crc32(sentence.encode()):08x}"  # of one order or channel: each is told
+        desk.alarm("", word, key=single if word in ("order_missing", "channel") else ADAPTERS, sentence=sentence)
         desk.check.soon()
 
     def worth(self) -> Iterator[EquityNow]:

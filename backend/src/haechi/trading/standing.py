@@ -16,7 +16,7 @@ from haechi.trading.desks import ALIVE, Desks
 from haechi.trading.models import MANUAL, Account, Bracket, Order
 from haechi.trading.owner import Owner
 
-EVERY_S = 5.0
+EVERY_S = 5
 
 log = structlog.get_logger(__name__)
 

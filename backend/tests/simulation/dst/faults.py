@@ -40,7 +40,7 @@ KINDS: dict[str, Kind] = {
     "stop_while_exit": Kind(USER, LONG, (0.5, 1.0)), "reduce_only_rejected": Kind(USER, SHORT, OFTEN),
     "reduce_only_replaced": Kind(USER, SHORT, OFTEN), "liquidation": Kind(USER), "liquidation_partial": Kind(USER),
     # ---- the person's own hand
-    "manual_orders": Kind(USER, LONG), "manual_transfers": Kind(USER),
+    "manual_orders": Kind(USER, LONG), "manual_transfers": Kind(USER), "kill_switch": Kind(USER, SHORT),
     # ---- the market
     "gap": Kind(MARKET), "rules_changed": Kind(MARKET, LONG), "symbol_suspended": Kind(MARKET, SHORT),
     # ---- our own house

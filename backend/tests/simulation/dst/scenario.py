@@ -240,6 +240,15 @@ class _Run:
             await asyncio.sleep((low + (high - low) * one.size ** 2) / 1000)
             await self.system.rise()
 
+    async def _kill_switch(self, one: Fault) -> None:
+        """The person stops everything, and some minutes later allows it again; the house may fall and rise meanwhile."""
+        if self.system.up:
+            self.system.kills.turn_on("user", self.system.users[one.who], by="person")
+        await asyncio.sleep((one.end_ms - one.start_ms) / 1000)
+        while not self.system.up:
+            await asyncio.sleep(1)
+        self.system.kills.turn_off("user", self.system.users[one.who])
+
     async def _database_locked(self, one: Fault) -> None:
         self.file.locked_until = self.loop.time() + (one.end_ms - one.start_ms) / 1000
 
@@ -305,11 +314,11 @@ def document(rng: Random) -> dict[str, Any]:
     """A strategy that trades often: an oscillator or two averages, always with a stop; sometimes with targets, trailing or steps."""
     made: dict[str, Any] = {"name": "dst", "timeframe": "1m", "size": {"kind": "equity_fraction", "fraction": 0.2}, "leverage": rng.choice((1, 3, 5))}
     if rng.random() < 0.5:
-        made |= {"indicators": {"r": {"kind": "rsi", "source": "close", "period": rng.randint(2, 5)}},
-                 "enter_long": "crosses_above(r, 40)", "enter_short": "crosses_below(r, 60)", "on_opposite": rng.choice(("reverse", "close"))}
+        made |= {"indicators": {"r": {"kind": "rsi", "source": "close", "period": rng.randint(2, 3)}},
+                 "enter_long": "crosses_above(r, 45)", "enter_short": "crosses_below(r, 55)", "on_opposite": rng.choice(("reverse", "close"))}
     else:
         made |= {"indicators": {"f": {"kind": "ema", "source": "close", "period": rng.randint(2, 3)},
-                                "s": {"kind": "ema", "source": "close", "period": rng.randint(4, 8)}},
+                                "s": {"kind": "ema", "source": "close", "period": rng.randint(4, 6)}},
                  "enter_long": "crosses_above(f, s)", "enter_short": "crosses_below(f, s)", "on_opposite": rng.choice(("reverse", "close", "ignore"))}
     made["stop_loss"] = {"percent": rng.choice((0.3, 0.6, 1.5))}
     if rng.random() < 0.5:

@@ -88,12 +88,18 @@ class Market:
         return [found[ts] for ts in sorted(found)]
 
     async def recent(self, name: str, rows: int) -> list[Bar]:
-        """Closed bars of the newest rows. The last row is a bar still open unless the market's time is past its end."""
+        """Closed bars of the newest rows: those whose end the market's time has passed when they are read."""
+        found = await self._newest(name, rows)
+        if not found:
+            return []
+        now = (await self.price(name)).time_ms
+        if now >= found[-1].ts + self.timeframe_ms:
+            found = await self._newest(name, rows)  # it was read before we knew that it is over: perhaps before it was
+        return [bar for bar in found if bar.ts + self.timeframe_ms <= now]
+
+    async def _newest(self, name: str, rows: int) -> list[Bar]:
         data = await self.rest.read(CANDLES, self._asked(name, str(min(max(rows, 2), NEW_ROWS))))
-        found = readable(CANDLES, self._rows(name), data)
-        if found and (await self.price(name)).time_ms < found[-1].ts + self.timeframe_ms:
-            found.pop()
-        return found
+        return readable(CANDLES, self._rows(name), data)
 
     async def _past(self, name: str, before: int) -> list[Bar]:
         data = await self.rest.read(HISTORY_CANDLES, self._asked(name, str(PAST_ROWS)) | {"endTime": str(before)})

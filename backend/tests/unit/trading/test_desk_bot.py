@@ -1,0 +1,198 @@
+"""A bot on its desk: what it wishes once, what it wishes until it is done, and what a restart finds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal as D
+from pathlib import Path
+
+import msgspec
+import pytest
+from desk_stage import BUY, LOST_BEFORE, SELL, SYMBOL, Puppet, Stage, staged
+from sqlalchemy import select
+
+from haechi.bots.models import BotState
+from haechi.bots.runner import Runner, Saved
+from haechi.core.live import Wanted
+from haechi.exchanges.port import Bar, NewOrder, Rejected
+from haechi.trading.models import Booking
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(tmp_path) as made:
+        yield made
+
+
+async def bought(stage: Stage, mind: Puppet) -> Runner:
+    """At work, with a position and its stop; what led to it is not in `calls`."""
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "1"))
+    assert stage.exchange.calls == ["market buy 1.000", "stop sell 1.000 reducing"]
+    stage.exchange.calls.clear()
+    return runner
+
+
+def resting(stage: Stage) -> list[tuple[str, D, bool]]:
+    return [(one.kind, one.quantity, one.reduce_only) for one in stage.exchange.resting.values()]
+
+
+async def test_the_stop_rests_at_the_exchange_right_after_the_fill_and_not_before(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    assert stage.exchange.calls == ["market buy 1.000"]
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "0.4"))
+    assert resting(stage)[1:] == [("stop", D("0.4"), True)]
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "0.6"))
+    assert resting(stage) == [("stop", D(1), True)], "resized with each piece"
+    await runner.close()
+
+
+async def test_a_step_makes_the_stop_larger_and_a_target_smaller(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+    mind.next = [msgspec.structs.replace(BUY, role="step1", lots=500)]
+    await stage.bar()
+    await stage.desk.hear(stage.exchange.fill("b1-000003", "0.5"))
+    assert resting(stage) == [("stop", D("1.5"), True)]
+    mind.rests = {"target1": Wanted("target1", -1, 700, "limit", price=630_000, reduce_only=True)}
+    await runner.poke()
+    await stage.desk.hear(stage.exchange.fill("b1-000005", "0.7", "63000"))
+    assert ("stop", D("0.8"), True) in resting(stage)
+    await runner.close()
+
+
+async def test_the_end_of_the_process_leaves_the_stop(stage: Stage) -> None:
+    runner = await bought(stage, Puppet())
+    await runner.close()
+    await stage.again()
+    assert stage.exchange.calls == [] and resting(stage) == [("stop", D(1), True)]
+    assert stage.desk.orders.working["b1-000002"].role == "stop"
+
+
+async def test_an_entry_is_sent_once_for_its_bar_also_after_a_restart(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "1"))
+    await runner.close()
+    at = stage.clock.now_ms() - 60_000
+    await stage.again()
+    again = Puppet(position=1000)
+    runner = await stage.works(again)
+    again.next = [BUY]
+    await stage.desk.hear(Bar(SYMBOL, 60_000, at, *[D(60_000)] * 4, 1.0))
+    assert [one.side for one in stage.exchange.placed].count("buy") == 1 and ("entry", "sent_before") in again.refusals
+    await runner.close()
+
+
+async def test_an_entry_nobody_answers_for_is_not_sent_again(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next, stage.exchange.answers = [BUY], [LOST_BEFORE]
+    await stage.bar()
+    for _ in range(3):
+        mind.next = [BUY]
+        await stage.bar()
+        await stage.round()
+    assert stage.exchange.calls == ["market buy 1.000"]
+    await runner.close()
+
+
+@pytest.mark.parametrize("answer", [LOST_BEFORE, (Rejected("busy"), False), (TimeoutError(), False)])
+async def test_an_exit_is_sent_until_nothing_is_held(stage: Stage, answer: tuple[object, bool]) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+    mind.next, stage.exchange.answers = [SELL], [answer]
+    await stage.bar()
+    assert stage.exchange.calls == ["market sell 1.000 reducing"] and runner.exiting
+    stage.exchange.looks["b1-000003"] = Rejected("never_arrived")
+    for _ in range(5):
+        await stage.round(2)
+        await stage.bar()
+    assert stage.exchange.calls.count("market sell 1.000 reducing") == 2
+    name = next(one.client_id for one in reversed(stage.exchange.placed) if one.kind == "market")
+    await stage.desk.hear(stage.exchange.fill(name, "1"))
+    assert mind.position == 0 and not runner.exiting and stage.exchange.resting == {}
+    await runner.close()
+
+
+async def test_an_exit_goes_on_after_a_restart(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+    mind.next, stage.exchange.answers = [SELL], [LOST_BEFORE]
+    await stage.bar()
+    await runner.close()
+    state = msgspec.json.decode((await stage.rows(BotState))[0].body, type=Saved)
+    assert state.exiting and state.heard == 1 and state.mind == "1000"
+
+
+async def test_what_a_mind_knows_is_never_saved_before_the_books_have_it(stage: Stage) -> None:
+    """Else a crash in between would hide the fill from it for ever."""
+    found: list[tuple[int, int]] = []
+
+    async def looked(order: NewOrder) -> None:
+        if order.kind == "stop":
+            async with stage.database.reading() as session:
+                state = (await session.execute(select(BotState.body))).scalar_one()
+                booked = (await session.execute(select(Booking.id).where(Booking.bot_id == "b1"))).scalars().all()
+                found.append((msgspec.json.decode(state, type=Saved).heard, len(booked)))
+
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    stage.exchange.on_place = looked
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "1"))
+    assert found == [(1, 1)]
+    await runner.close()
+
+
+async def test_a_stop_that_closes_takes_entries_away_and_then_everything(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+    mind.rests = {"line1": Wanted("line1", 1, 1000, "limit", price=590_000)}
+    await runner.poke()
+    await runner.stop()
+    assert not runner.ended.is_set() and [one[0] for one in resting(stage)] == ["stop", "market"]
+    name = next(one.client_id for one in stage.exchange.resting.values() if one.kind == "market")
+    await stage.desk.hear(stage.exchange.fill(name, "1"))
+    assert runner.ended.is_set() and stage.exchange.resting == {} and "b1" not in stage.desk.faces
+
+
+async def test_a_stop_that_keeps_leaves_the_protection(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+    mind.rests = {"line1": Wanted("line1", 1, 1000, "limit", price=590_000)}
+    await runner.poke()
+    await runner.stop(flatten=False)
+    assert runner.ended.is_set() and resting(stage) == [("stop", D(1), True)]
+
+
+async def test_a_bot_that_is_stopped_wishes_no_entry_any_more(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+    await runner.stop()
+    stage.exchange.calls.clear()
+    mind.next = [BUY]
+    await stage.bar()
+    assert stage.exchange.calls == []
+    await runner.close()
+
+
+async def test_a_fault_of_the_mind_ends_the_bot_and_leaves_its_stop(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await bought(stage, mind)
+
+    def broken(*_given: object, **_named: object) -> list[Wanted]:
+        raise ValueError("a fault")
+
+    mind.heard = broken  # type: ignore[method-assign]
+    await stage.bar()
+    assert runner.ended.is_set() and isinstance(runner.fault, ValueError)
+    assert resting(stage) == [("stop", D(1), True)] and stage.exchange.calls == []

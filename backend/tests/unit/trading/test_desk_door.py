@@ -1,0 +1,216 @@
+"""What leaves through the door: judged, committed, sent once, and what is known of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, leave, staged, stop
+from sqlalchemy import select
+
+from haechi.bots.models import BotLine
+from haechi.core.risk import Refused
+from haechi.exchanges.errors import Unreachable
+from haechi.exchanges.port import Accepted, NewOrder, Rejected, Unknown
+from haechi.trading.desk_door import Sent, forgotten
+from haechi.trading.models import Order
+from haechi.trading.reserve import Full
+from haechi.trading.scribe import Unwritten
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with staged(tmp_path) as made:
+        yield made
+
+
+def offline(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(_work: Any) -> Any:
+        raise Unwritten("the database does not answer")
+
+    monkeypatch.setattr(stage.desk.scribe, "write", gone)
+
+
+async def test_the_intent_is_committed_when_the_order_leaves_and_no_transaction_waits_for_the_exchange(stage: Stage) -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def asked(order: NewOrder) -> None:
+        async with stage.database.reading() as session:  # another connection: it sees what is committed
+            row = (await session.execute(select(Order).where(Order.id == order.client_id))).scalar_one()
+            seen.append((row.id, row.status))
+        async with asyncio.timeout(1), stage.database.writing() as session:  # and another writer does not have to wait
+            session.add(BotLine(user_id="u1", bot_id="b1", time_ms=1, code="x", facts={}))
+
+    stage.exchange.on_place = asked
+    assert await stage.sent(entry()) == "b1-000001"
+    assert seen == [("b1-000001", "sent")] and await stage.status("b1-000001") == "open"
+
+
+@pytest.mark.parametrize("answer", [LOST_AFTER, LOST_BEFORE, (TimeoutError(), True), (Unreachable("gone"), False), (OSError(), False),
+                                    (ValueError("a fault of the adapter"), True)])
+async def test_silence_is_no_answer_and_what_was_sent_is_not_sent_again(stage: Stage, answer: tuple[Any, bool]) -> None:
+    stage.exchange.answers = [answer]
+    sent = (await stage.desk.send(B1, [entry()]))[0]
+    assert isinstance(sent, Sent) and isinstance(sent.outcome, Unknown)
+    assert [one.client_id for one in stage.exchange.placed] == ["b1-000001"]
+    assert await stage.status("b1-000001") == "unknown" and "unknown_order" in stage.desk.doubts()
+    refused = (await stage.desk.send(B1, [entry()]))[0]
+    assert isinstance(refused, Refused) and refused.rule == "doubt" and len(stage.exchange.placed) == 1
+
+
+async def test_a_no_is_the_end_of_an_order_and_keeps_its_reason(stage: Stage) -> None:
+    stage.exchange.answers = [(Rejected("margin", "40762"), False)]
+    await stage.sent(entry())
+    row = (await stage.rows(Order))[0]
+    assert (row.status, row.reason) == ("rejected", "margin") and not stage.desk.orders.working
+
+
+@pytest.mark.parametrize("answer", [LOST_AFTER, (Rejected("busy"), True), (Accepted("x"), True)])
+async def test_what_a_stream_told_before_the_answer_stays(stage: Stage, answer: tuple[Any, bool]) -> None:
+    async def at_once(order: NewOrder) -> None:
+        await stage.desk.hear(stage.exchange.fill(order.client_id, "0.4"))
+
+    stage.exchange.on_place, stage.exchange.answers = at_once, [answer]
+    name = await stage.sent(entry())
+    one = stage.desk.orders.working[name]
+    assert one.filled == D("0.4") and one.status != "rejected" and stage.desk.holdings.quantity("b1", SYMBOL) == D("0.4")
+
+
+async def test_a_reducing_order_says_so_to_the_exchange(stage: Stage) -> None:
+    await stage.held()
+    await stage.sent(stop())
+    await stage.sent(leave(), MANUAL)
+    await stage.sent(leave())
+    assert stage.exchange.calls == ["market buy 1", "stop sell 1 reducing", "market sell 1 reducing"], "and no more than its owner holds"
+
+
+async def test_nothing_is_written_of_what_the_gate_refuses_and_what_goes_along_is(stage: Stage) -> None:
+    async def also(session: Any) -> None:
+        session.add(BotLine(user_id="u1", bot_id="b1", time_ms=1, code="x", facts={}))
+
+    stage.killed = "user"
+    answer = (await stage.desk.send(B1, [entry()], also=also))[0]
+    assert isinstance(answer, Refused) and answer.rule == "killed"
+    assert await stage.rows(Order) == [] and len(await stage.rows(BotLine)) == 1 and stage.exchange.placed == []
+
+
+async def test_a_kill_switch_that_goes_on_during_the_commit_stops_the_entry_and_not_the_exit(stage: Stage) -> None:
+    await stage.held()
+
+    async def killed_meanwhile(_session: Any) -> None:
+        stage.killed = "user"
+
+    answers = await stage.desk.send(B1, [entry(role="again"), leave()], also=killed_meanwhile)
+    assert isinstance(answers[0], Refused) and answers[0].rule == "killed" and isinstance(answers[1], Sent)
+    assert stage.exchange.calls == ["market buy 1", "market sell 1 reducing"]
+    assert await stage.status("b1-000002") == "rejected" and "b1-000002" not in stage.desk.orders.working
+
+
+async def test_who_lost_the_right_to_trade_during_the_commit_sends_nothing(stage: Stage) -> None:
+    async def lost_meanwhile(_session: Any) -> None:
+        stage.leads = False
+
+    answer = (await stage.desk.send(B1, [entry()], also=lost_meanwhile))[0]
+    assert isinstance(answer, Refused) and answer.rule == "lease" and stage.exchange.placed == []
+
+
+async def test_a_process_that_was_replaced_writes_nothing_and_so_sends_nothing(stage: Stage) -> None:
+    from haechi.trading.lease import Lease
+
+    assert await Lease(stage.database, stage.clock, "another", guard=lambda: True).claim()
+    answer = (await stage.desk.send(B1, [entry()]))[0]
+    assert isinstance(answer, Refused) and answer.rule == "lease"
+    assert stage.exchange.placed == [] and await stage.rows(Order) == [] and not stage.desk.orders.working
+
+
+async def test_the_same_wish_is_sent_once_also_after_a_restart_and_an_exit_as_often_as_needed(stage: Stage) -> None:
+    name = await stage.sent(entry(intent="b1:entry@60000"))
+    await stage.desk.hear(stage.exchange.fill(name, "1"))
+    await stage.again()
+    answers = await stage.desk.send(B1, [entry(intent="b1:entry@60000"), leave(intent="b1:entry@60000")])
+    assert isinstance(answers[0], Refused) and answers[0].rule == "sent_before" and isinstance(answers[1], Sent)
+    assert stage.exchange.calls == ["market buy 1", "market sell 1 reducing"]
+
+
+async def test_ids_go_on_after_a_restart(stage: Stage) -> None:
+    assert [await stage.sent(entry(kind="limit", price=D(59_000 - n))) for n in range(2)] == ["b1-000001", "b1-000002"]
+    await stage.again()
+    assert await stage.sent(entry(kind="limit", price=D(58_000))) == "b1-000003"
+    assert await stage.sent(entry(kind="limit", price=D(58_000)), MANUAL) == "ma1-000001"
+
+
+async def test_without_a_database_entries_wait_and_exits_leave_from_the_reserve(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.held()
+    with monkeypatch.context() as patch:
+        offline(stage, patch)
+        answers = await stage.desk.send(B1, [entry(role="again"), leave()])
+    assert isinstance(answers[0], Refused) and answers[0].rule == "journal" and isinstance(answers[1], Sent)
+    assert stage.exchange.calls == ["market buy 1", "market sell 1 reducing"]
+    assert [one["id"] for one in stage.reserve.pending] == ["b1-000003"] and "without_database" in stage.alarms()
+    assert {one.id: one.status for one in await stage.rows(Order)} == {"b1-000001": "filled", "b1-000003": "open"}
+    await stage.again()
+    assert stage.reserve.pending == [] and {one.id for one in await stage.rows(Order)} == {"b1-000001", "b1-000003"}
+
+
+async def test_an_exit_leaves_even_when_the_reserve_is_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_record: Any) -> None:
+        raise Full("full")
+
+    await stage.held()
+    offline(stage, monkeypatch)
+    monkeypatch.setattr(stage.reserve, "keep", full)
+    assert isinstance((await stage.desk.send(B1, [leave()]))[0], Sent)
+    assert stage.exchange.calls[-1] == "market sell 1 reducing"
+
+
+async def test_an_intent_that_was_written_without_our_knowing_is_marked_as_not_sent(stage: Stage) -> None:
+    stage.exchange.answers = [LOST_BEFORE]
+    name = await stage.sent(entry())
+    await stage.desk.scribe.settled()
+    await stage.desk.scribe.write(forgotten(name, "u1"))
+    assert await stage.status(name) == "unknown", "what may have left is not forgotten"
+
+
+@pytest.mark.parametrize("answer", [Unknown("timeout"), Rejected("no_order"), TimeoutError(), Unreachable("gone")])
+async def test_a_cancel_that_proves_nothing_leaves_the_order_and_has_it_looked_for(stage: Stage, answer: Any) -> None:
+    name = await stage.sent(entry(kind="limit", price=D(59_000)))
+    stage.exchange.cancels = [answer]
+    assert not await stage.desk.cancel(B1, name)
+    assert stage.desk.orders.working[name].canceling and stage.desk.check._wake.is_set() and await stage.status(name) == "open"
+
+
+async def test_a_cancel_that_is_confirmed_ends_the_order_for_its_owner_only(stage: Stage) -> None:
+    name = await stage.sent(entry(kind="limit", price=D(59_000)))
+    assert not await stage.desk.cancel(MANUAL, name) and not await stage.desk.cancel(B1, "b1-000077")
+    assert stage.exchange.calls == ["limit buy 1"]
+    assert await stage.desk.cancel(B1, name)
+    assert await stage.status(name) == "canceled" and name not in stage.desk.orders.working
+
+
+async def test_a_kill_switch_takes_away_what_adds_risk_and_leaves_what_protects(stage: Stage) -> None:
+    await stage.held()
+    await stage.sent(stop())
+    mine = await stage.sent(entry(kind="limit", price=D(59_000)))
+    theirs = await stage.sent(entry(kind="limit", price=D(59_000)), MANUAL)
+    assert await stage.desk.withdraw(bot_id="b1") == 1 and mine not in stage.exchange.resting
+    assert await stage.desk.withdraw() == 1 and theirs not in stage.exchange.resting
+    assert [one.kind for one in stage.exchange.resting.values() if one.reduce_only] == ["stop"]
+
+
+async def test_no_new_risk_while_there_is_a_doubt(stage: Stage) -> None:
+    stage.desk.attach(Listening(B1))
+    for set_up, doubt in (({"ready": False}, "reconciling"), ({"mismatch": "wallet"}, "mismatch")):
+        for name, value in set_up.items():
+            before = getattr(stage.desk, name)
+            setattr(stage.desk, name, value)
+            answer = (await stage.desk.send(B1, [entry()]))[0]
+            setattr(stage.desk, name, before)
+            assert isinstance(answer, Refused) and doubt in answer.allowed
+    stage.exchange.sight = "stream: silent"
+    answer = (await stage.desk.send(B1, [entry()]))[0]
+    assert isinstance(answer, Refused) and "blind: stream: silent" in answer.allowed
+    assert stage.exchange.placed == []
