@@ -214,7 +214,7 @@ class Scene:
     def never(self) -> None:
         """What no waiting mends."""
         for one in self.judge.accounts.values():
-            names = [order.client_oid for order in one.member.orders.values() if order.client_oid not in one.member.plans]
+            names = [order.client_oid for order in one.member.orders.values() if order.entered == "API"]
             names += [plan.client_oid for plan in one.member.plans.values()]
             twice = {name for name in names if names.count(name) > 1} if len(names) != len(set(names)) else set()
             assert not twice, f"more than one order at the exchange under {twice}"

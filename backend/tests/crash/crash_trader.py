@@ -11,11 +11,13 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -23,7 +25,8 @@ import aiohttp
 import structlog
 from crash_bots import MARKETS, spec_of
 from crash_clock import SharedClock
-from sqlalchemy import select
+from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy.exc import OperationalError
 
 from haechi.bots import instances, starting
 from haechi.bots.mind import Spec
@@ -53,6 +56,7 @@ WIDE = Limits(leverage_max=125, positions_max=50, daily_loss_max=BIG, exposure_m
               orders_minute_max=10**9, orders_minute_user_max=10**9, distance_percent=Decimal(1_000), collar_percent=Decimal(100))
 ROOM = 1 << 16
 FIND_S = 0.002
+CUT_OFF, MANY_PAGES = 0.2, 1 << 30
 
 
 def key_of(account_id: str) -> ApiKey:
@@ -103,10 +107,12 @@ class Connections:
 
 
 async def trade(given: dict[str, Any], tell: int) -> None:
-    """Until it is killed. given: database, folder, clock, address, busy_ms, row_lease, upgrade, start (a bot to be started first)."""
+    """Until it is killed. given: database, folder, clock, address, busy_ms, row_lease, upgrade, faults, start (a bot to be started first)."""
     budget.SECOND_MS = budget.MINUTE_MS = 0  # minutes are played in milliseconds: as many requests as it takes
     folder, clock = Path(given["folder"]), SharedClock(Path(given["clock"]))
     clock.sending = 0
+    if given.get("faults"):
+        database_faults(folder / "fault")
     database = Database(given["database"], busy_timeout_ms=given.get("busy_ms", 5_000))
     if given.get("upgrade"):
         await upgrade(database)
@@ -125,6 +131,31 @@ async def trade(given: dict[str, Any], tell: int) -> None:
         await at_work(database, bots)
         os.write(tell, f"ready {os.getpid()}\n".encode())
         await asyncio.gather(*tasks)
+
+
+def database_faults(wish: Path) -> None:
+    """While the file says `full`, the database may not grow; `before` or `after`: some commits are cut off on this or that side of it."""
+    rng = Random(os.getpid())
+
+    def begins(connection: Connection) -> None:
+        pages = 1 if said(wish) == "full" else MANY_PAGES  # fewer than there are means: no more
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    def commits(connection: Connection) -> None:
+        word = said(wish)
+        if word in ("before", "after") and rng.random() < CUT_OFF:
+            connection.exec_driver_sql("COMMIT" if word == "after" else "ROLLBACK")
+            raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    event.listen(Engine, "begin", begins)
+    event.listen(Engine, "commit", commits)
+
+
+def said(wish: Path) -> str:
+    try:
+        return wish.read_text()
+    except FileNotFoundError:
+        return ""
 
 
 async def at_work(database: Database, bots: Bots) -> None:

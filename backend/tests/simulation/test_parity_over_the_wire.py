@@ -34,6 +34,7 @@ DAYS = float(os.environ.get("HAECHI_WIRE_DAYS", "0.5"))
 PAST, HOUR, DAY = 300, 60, 1440
 STRATEGIES: tuple[tuple[str, dict[str, int]], ...] = (
     ("rsi", {"period": 7}), ("ema", {"fast": 8, "slow": 21}), ("bollinger", {}), ("proven_balanced", {}))
+TRAILING: tuple[tuple[str, dict[str, int]], ...] = (("proven_conservative", {}), ("proven_aggressive", {}))
 INVENTED = (("BTCUSDT", "0.1", "0.001", "60000"), ("ETHUSDT", "0.01", "0.01", "3000"))
 REAL = (("BNBUSDT", "0.01", "0.01"), ("SOLUSDT", "0.01", "0.1"), ("XRPUSDT", "0.0001", "1"))
 COSTS = Costs(slippage=Decimal("0.0001"), capital=CAPITAL)
@@ -51,11 +52,13 @@ def invented(symbol: str, tick: str, lot: str, price: str, n: int) -> Market:
 
 
 def together(markets: dict[str, Market], bars: int) -> dict[str, Market]:
-    """The same minutes of all of them."""
-    first = max(int(one.bars.ts[0]) for one in markets.values())
-    cut = {symbol: one.bars.slice(k := int(np.searchsorted(one.bars.ts, first)), k + bars) for symbol, one in markets.items()}
-    assert all((one.ts == cut[symbol].ts).all() for symbol in cut for one in cut.values())
-    return {symbol: market_of(one.instrument, cut[symbol], one.funding) for symbol, one in markets.items()}  # type: ignore[arg-type]
+    """The minutes that all of them have, without a gap, from the first one on."""
+    first, last = (edge(int(one.bars.ts[k]) for one in markets.values()) for edge, k in ((max, 0), (min, -1)))
+    starts = {symbol: int(np.searchsorted(one.bars.ts, first)) for symbol, one in markets.items()}
+    most = min(bars, (last - first) // 60_000 + 1)
+    cut = {symbol: one.bars.slice(starts[symbol], starts[symbol] + most) for symbol, one in markets.items()}
+    assert all((one.ts == first + 60_000 * np.arange(most)).all() for one in cut.values())
+    return {symbol: market_of(one.instrument, cut[symbol], one.funding) for symbol, one in markets.items()}
 
 
 def real(folder: Path, symbol: str, tick: str, lot: str) -> Market:
@@ -117,8 +120,12 @@ async def booked(there: Wire, bot_id: str, symbol: str, closes: int) -> None:
     wallet = await there.rows("select balance from ledger_entries where account_id = :a and book = 'wallet' order by id desc limit 1",
                               a=desk.account_id)
     assert Decimal(wallet[0][0]) == member.account.wallet == desk.wallet
-    assert desk.holdings.quantity(bot_id, symbol) == member.account.instruments[0].quantity(0) + runner.mind.spec.instrument.quantity(
-        member.account.lots(there.floor.market[symbol]))
+    held = member.account.lots(there.floor.market[symbol])
+    assert desk.holdings.quantity(bot_id, symbol) == runner.mind.spec.instrument.quantity(held) and runner.mind.position == held
+    sums: dict[int, Decimal] = {}
+    for booking, amount in await there.rows("select booking_id, amount from ledger_entries where account_id = :a", a=desk.account_id):
+        sums[booking] = sums.get(booking, Decimal(0)) + Decimal(amount)
+    assert set(sums.values()) == {Decimal(0)}
     fills = await there.rows("select count(*), count(distinct exchange_id) from bookings where account_id = :a and kind = 'fill'",
                              a=desk.account_id)
     assert fills[0][0] == fills[0][1] == len({one.trade_id for one in member.fills}) >= closes
@@ -127,10 +134,10 @@ async def booked(there: Wire, bot_id: str, symbol: str, closes: int) -> None:
     assert (found.difference, found.wishes > 0) == ("", True)
 
 
-async def lived_through(there: Wire, grid: dict[str, Any]) -> tuple[int, int]:
-    """Four strategies and a grid are started, everything is played, everything is compared: trades of the strategies, fills of the grid."""
+async def lived_through(there: Wire, grid: dict[str, Any], strategies: tuple[tuple[str, dict[str, int]], ...] = STRATEGIES) -> tuple[int, int]:
+    """Strategies and a grid are started, everything is played, everything is compared: trades of the strategies, fills of the grid."""
     symbols = list(there.markets)
-    wanted = [(strategy, params, symbols[k % len(symbols)]) for k, (strategy, params) in enumerate(STRATEGIES)]
+    wanted = [(strategy, params, symbols[k % len(symbols)]) for k, (strategy, params) in enumerate(strategies)]
     bots = [await there.starts("/bot-instances", strategy=strategy, params=params, symbol=symbol) for strategy, params, symbol in wanted]
     the_grid = await there.starts("/grid-bot", **grid)
     there.floor.history_kept = 10**6
@@ -145,23 +152,30 @@ async def lived_through(there: Wire, grid: dict[str, Any]) -> tuple[int, int]:
     return sum(trades), await same_fills(there, the_grid, grid["symbol"])
 
 
-def lines(market: Market, quantity: str, cells: int) -> dict[str, Any]:
-    """A neutral grid over all that the market will do."""
-    one = market.instrument
-    return {"symbol": one.symbol, "lower": str(one.price(int(market.bars.low_ticks.min()))), "cells": cells, "leverage": 5,
-            "upper": str(one.price(int(market.bars.high_ticks.max()) + 1)), "direction": "neutral", "quantity": quantity}
+def lines(market: Market, quantity: str) -> dict[str, Any]:
+    """A neutral grid over all that the market will do, cells of a fifth of a percent."""
+    one, low, high = market.instrument, int(market.bars.low_ticks.min()), int(market.bars.high_ticks.max()) + 1
+    return {"symbol": one.symbol, "lower": str(one.price(low)), "upper": str(one.price(high)), "direction": "neutral", "quantity": quantity,
+            "cells": min(max(int((high / low - 1) / 0.002), 20), 180), "leverage": 5}
 
 
 async def test_an_invented_market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     markets = {symbol: invented(symbol, *rest, n=PAST + 6 * HOUR) for symbol, *rest in INVENTED}
     async with wire_road(tmp_path, monkeypatch, markets, PAST) as there:
-        trades, fills = await lived_through(there, lines(markets["BTCUSDT"], "0.01", 20))
+        trades, fills = await lived_through(there, lines(markets["BTCUSDT"], "0.01"))
         assert trades > 20 and fills > 10
+
+
+async def test_trailing_stops_follow_the_prices_that_the_wire_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    markets = {symbol: invented(symbol, *rest, n=PAST + 10 * HOUR) for symbol, *rest in INVENTED}
+    async with wire_road(tmp_path, monkeypatch, markets, PAST) as there:
+        trades, fills = await lived_through(there, lines(markets["ETHUSDT"], "0.1"), TRAILING)
+        assert trades > 5 and fills > 10
 
 
 async def test_real_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market_data: Path) -> None:
     markets = together({symbol: real(market_data, symbol, *rest) for symbol, *rest in REAL}, PAST + int(DAYS * DAY))
     async with wire_road(tmp_path, monkeypatch, markets, PAST) as there:
-        trades, fills = await lived_through(there, lines(markets["SOLUSDT"], "2", 30))
+        trades, fills = await lived_through(there, lines(markets["SOLUSDT"], "1"))
         print(f"{DAYS} days: {trades} trades and {fills} fills of a grid, all the same; the market stood still {there.player.stops} times")
         assert trades > 20 * DAYS and fills > 20 * DAYS

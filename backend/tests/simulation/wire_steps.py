@@ -29,6 +29,7 @@ from haechi.trading.desk_watch import Watch
 from haechi.venue.exchange import TickBar
 from haechi.venue.floor import Floor
 from haechi.venue.moments import Close, Move, Open
+from haechi.venue.wire.ws import frames
 from haechi.venue.wire.ws.sockets import Socket
 from haechi.venue.wire.ws.streams import Streams
 
@@ -189,5 +190,5 @@ class Player:
         """Who follows the price hears it; everybody acts."""
         symbol = self.floor.instruments[m].symbol
         if ("ticker", symbol) in self.streams.listeners:
-            self.streams._flush_market(m, symbol)
+            self.streams._broadcast(("ticker", symbol), [frames.ticker(self.floor.quote(m), symbol)], "snapshot")
         await self.traffic.settled()

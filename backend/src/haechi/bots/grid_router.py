@@ -24,7 +24,7 @@ from haechi.bots.grid_schemas import (
 from haechi.bots.instance_router import Asking, Id, Language, told
 from haechi.bots.instance_schemas import InstanceAnswer, StopBody
 from haechi.bots.models import GRID, Bot
-from haechi.bots.router import STARTS, TheBots
+from haechi.bots.router import MayStart, TheBots
 from haechi.identity.current import CurrentUser
 from haechi.markets.feed import Market
 from haechi.platform.answers import errors
@@ -115,14 +115,14 @@ async def orders(id: Id, user: CurrentUser, bots: TheBots, session: Reading) -> 
 
 
 @router.post("/{id}/start", operation_id="grid_bot_start", summary="Start a grid bot", response_model=InstanceAnswer,
-             responses=errors(401, 404, 409, 422), dependencies=[STARTS])
-async def start(id: Id, asked: Asking, house: TheHouse, bots: TheBots, attempt: OneAttempt) -> Response:
+             responses=errors(401, 404, 409, 422))
+async def start(id: Id, asked: Asking, house: TheHouse, bots: TheBots, attempt: OneAttempt, may_start: MayStart) -> Response:
     """Its share of the account is reserved at once; `observed` is `starting` until it is at work."""
     async def work() -> InstanceAnswer:
         await known(house, asked, id)
         return told(await instances.start(house, asked, id), bots)
 
-    return await attempt.once(asked.user.id, 200, work, look=LOOK)
+    return await attempt.once(asked.user.id, 200, work, look=LOOK, allow=may_start)
 
 
 @router.post("/{id}/stop", operation_id="grid_bot_stop", summary="Stop a grid bot", response_model=InstanceAnswer,

@@ -29,7 +29,7 @@ from haechi.bots.instance_schemas import (
 )
 from haechi.bots.instances import Asked
 from haechi.bots.models import Bot
-from haechi.bots.router import STARTS, TheBots, line
+from haechi.bots.router import MayStart, TheBots, line
 from haechi.bots.schemas import LinesPage
 from haechi.bots.service import Bots
 from haechi.bots.words import sentence
@@ -100,14 +100,14 @@ async def summary(user: CurrentUser, bots: TheBots, session: Reading) -> Summary
 
 
 @router.post("/start-all", operation_id="instances_start_all", summary="Start all your bots", response_model=StartedAnswer,
-             responses=errors(401, 409, 422), dependencies=[STARTS])
-async def start_all(asked: Asking, house: TheHouse, attempt: OneAttempt) -> Response:
+             responses=errors(401, 409, 422))
+async def start_all(asked: Asking, house: TheHouse, attempt: OneAttempt, may_start: MayStart) -> Response:
     """Oldest first, as many as have room; `refused` says why the others do not start. Counts as one start."""
     async def work() -> StartedAnswer:
         changed, refused = await instances.start_all(house, asked)
         return StartedAnswer(changed=changed, refused=refused)
 
-    return await attempt.once(asked.user.id, 200, work, look=LOOK)
+    return await attempt.once(asked.user.id, 200, work, look=LOOK, allow=may_start)
 
 
 @router.post("/stop-all", operation_id="instances_stop_all", summary="Stop all your bots", response_model=StartedAnswer,
@@ -144,13 +144,13 @@ async def delete(id: Id, asked: Asking, house: TheHouse) -> None:
 
 
 @router.post("/{id}/start", operation_id="instance_start", summary="Start a bot", response_model=InstanceAnswer,
-             responses=errors(401, 404, 409, 422), dependencies=[STARTS])
-async def start(id: Id, asked: Asking, house: TheHouse, bots: TheBots, attempt: OneAttempt) -> Response:
+             responses=errors(401, 404, 409, 422))
+async def start(id: Id, asked: Asking, house: TheHouse, bots: TheBots, attempt: OneAttempt, may_start: MayStart) -> Response:
     """Its share of the account is reserved at once; `observed` is `starting` until it is at work."""
     async def work() -> InstanceAnswer:
         return told(await instances.start(house, asked, id), bots)
 
-    return await attempt.once(asked.user.id, 200, work, look=LOOK)
+    return await attempt.once(asked.user.id, 200, work, look=LOOK, allow=may_start)
 
 
 @router.post("/{id}/stop", operation_id="instance_stop", summary="Stop a bot", response_model=InstanceAnswer,

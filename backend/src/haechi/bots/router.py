@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
@@ -19,14 +20,15 @@ from haechi.platform.clock import instant
 from haechi.platform.db import Session
 from haechi.platform.house import Reading, TheHouse
 from haechi.platform.idempotency import OneAttempt
-from haechi.platform.limits import limited
+from haechi.platform.limits import counted
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.trading.ledger import WALLET, balance_of
 from haechi.trading.models import Order
 
 router = APIRouter(prefix="/bot", tags=["bot"])
 LOOK = "GET /bot/status"
-STARTS = Depends(limited("bot_start", 5, 60, by="user", known=current_user))  # one bot or all at once, whichever way
+# One bot or all at once, whichever way; the same request again is not another start.
+MayStart = Annotated[Callable[[], Awaitable[None]], Depends(counted("bot_start", 5, 60, known=current_user))]
 Accepted = Annotated[str, Header(alias="accept-language", max_length=1000)]
 
 
@@ -38,13 +40,13 @@ TheBots = Annotated[Bots, Depends(bots_of)]
 
 
 @router.post("/start", operation_id="bot_start", summary="Start the bot", status_code=201, response_model=BotAnswer,
-             responses=errors(401, 409, 422), dependencies=[STARTS])
-async def start(body: StartBody, user: CurrentUser, bots: TheBots, attempt: OneAttempt) -> Response:
+             responses=errors(401, 409, 422))
+async def start(body: StartBody, user: CurrentUser, bots: TheBots, attempt: OneAttempt, may_start: MayStart) -> Response:
     """Start a bot on the paper market. It acts from the next bar that closes."""
     async def work() -> BotAnswer:
         return await told(bots, await bots.start(user.id, body))
 
-    return await attempt.once(user.id, 201, work, look=LOOK)
+    return await attempt.once(user.id, 201, work, look=LOOK, allow=may_start)
 
 
 @router.post("/stop", operation_id="bot_stop", summary="Stop the bot and close", response_model=BotAnswer,

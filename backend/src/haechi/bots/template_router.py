@@ -20,7 +20,7 @@ router = APIRouter(prefix="/templates", tags=["templates"])
 NamePath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 
 
-@router.get("", operation_id="templates", summary="Templates", responses=errors(401))
+@router.get("", operation_id="templates", summary="Templates", responses=errors(401, 422))
 async def listed(_user: CurrentUser, session: Reading, language: Language) -> TemplatesAnswer:
     """Grid and trend templates, in Korean where the browser prefers it. Figures say on which market they were made."""
     from haechi.bots import templates

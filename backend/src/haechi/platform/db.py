@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase
 
 from haechi.errors import HaechiError
+from haechi.platform.points import reached
 from haechi.platform.together import Together, Work
 
 BUSY_TIMEOUT_MS = 5000
@@ -94,7 +95,9 @@ class Database:
         if self._together is not None:
             return await self._together.write(works)
         async with self.writing() as session:
-            return [await work(session) for work in works]
+            results = [await work(session) for work in works]
+            reached("before_commit")
+        return results
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Session]:

@@ -40,6 +40,7 @@ CLOSING_S_MAX = 10.0
 KEY_CHARS_MIN, KEY_CHARS_MAX = 8, 128
 
 Work = Callable[[], Awaitable[BaseModel | None]]
+Allow = Callable[[], Awaitable[None]]
 Status = int | Callable[[BaseModel | None], int]  # of the answer, or how to tell it from what was made
 
 log = structlog.get_logger(__name__)
@@ -74,19 +75,31 @@ class Idempotency:
         self.clock = clock
         self.running: set[asyncio.Task[Response]] = set()
 
-    async def once(self, claim: Claim, status: Status, work: Work) -> Response:
+    async def once(self, claim: Claim, status: Status, work: Work, allow: Allow | None = None) -> Response:
         """Do it, or answer as the first time. Raises BadInput for another request, Conflict while it runs or its outcome is unknown.
 
         Once begun it is brought to its end and kept, even when the request is given up meanwhile.
         """
         kept = await self._kept(claim)
         if kept is None and await self._take(claim):
+            await self._allowed(claim, allow)
             task = asyncio.create_task(self._run(claim, status, work))
             self.running.add(task)
             task.add_done_callback(self.running.discard)
             return await asyncio.shield(task)
         kept = kept or await self._kept(claim)
         return replay(kept, claim, self.clock.now())
+
+    async def _allowed(self, claim: Claim, allow: Allow | None) -> None:
+        """The first request of a key counts, its repetitions do not. Raises what `allow` raises; the key is free again then."""
+        if allow is None:
+            return
+        try:
+            await allow()
+        except BaseException:
+            async with self.database.writing() as session:
+                await session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner == claim.owner, IdempotencyKey.key == claim.key))
+            raise
 
     async def _kept(self, claim: Claim) -> IdempotencyKey | None:
         async with self.database.reading() as session:
@@ -159,11 +172,16 @@ class Attempt:
     key: str | None
     fingerprint: str
 
-    async def once(self, owner: str, status: Status, work: Work, *, look: str) -> Response:
-        """The answer of `work`, done once for each key of `owner`; without a key done each time. `look`: what tells the outcome."""
+    async def once(self, owner: str, status: Status, work: Work, *, look: str, allow: Allow | None = None) -> Response:
+        """The answer of `work`, done once for each key of `owner`; without a key done each time. `look`: what tells the outcome.
+
+        allow: asked before the work is begun; may raise.
+        """
         if self.key is None:
+            if allow is not None:
+                await allow()
             return answered(status, await work())
-        return await self.idempotency.once(Claim(owner, self.key, self.fingerprint, look), status, work)
+        return await self.idempotency.once(Claim(owner, self.key, self.fingerprint, look), status, work, allow)
 
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=KEY_CHARS_MIN, max_length=KEY_CHARS_MAX, pattern="^[!-~]+$",

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import Depends
@@ -126,6 +127,16 @@ def limited(name: str, times: int, seconds: int, by: Literal["address", "user"] 
         await house_of(request).part(Limiter).check(request, rule, *asker(request, by))
 
     return check
+
+
+def counted(name: str, times: int, seconds: int, known: Callable[..., Any]) -> Callable[..., Awaitable[Callable[[], Awaitable[None]]]]:
+    """A dependency that gives what counts one try of this person when it is called: for work that may turn out to be a repetition."""
+    rule = Rule(name, times, seconds, "open")
+
+    async def counter(request: Request, _known: Any = Depends(known)) -> Callable[[], Awaitable[None]]:
+        return partial(house_of(request).part(Limiter).check, request, rule, *asker(request, "user"))
+
+    return counter
 
 
 def asker(request: Request, by: str) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, sessionmaker
 
+from haechi.platform.points import reached
+
 Work = Callable[[AsyncSession], Awaitable[Any]]
 
 
@@ -65,7 +67,9 @@ class Together:
     def _written(self, works: Sequence[Work]) -> list[Any]:
         with self._sessions.begin() as session:
             direct = cast(AsyncSession, Direct(session))
-            return [at_once(work(direct)) for work in works]
+            results = [at_once(work(direct)) for work in works]
+            reached("before_commit")
+        return results
 
     async def close(self) -> None:
         """What is under way is finished first."""

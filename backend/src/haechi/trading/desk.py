@@ -292,9 +292,11 @@ class Desk:
                        among: Callable[[Working], bool] = lambda _one: True) -> list[tuple[Ticket, Answer]]:
         """Make what rests equal what should rest: the new order first, then the old one goes. Answers of what was sent.
 
+        What protects stays until the exchange has confirmed what replaces it.
+
         also: makes the work that is written with what is sent. among: whose orders these are; others of the owner are left alone.
         """
-        missing, wrong = dict(wanted), []
+        missing, wrong, kept = dict(wanted), [], set[str]()
         for one in filter(among, self.orders.of(owner.bot_id)):
             ticket = missing.get(one.role)
             if one.order.kind == "market" and ticket is None:
@@ -302,12 +304,14 @@ class Desk:
             right = ticket is not None and one.rests_as(ticket) and not one.canceling and not self._lost_sight(one)
             if right or (ticket is not None and self._may_be_there(one)):
                 del missing[one.role]
+                if not (right and one.status == "open"):
+                    kept.add(one.role)
             else:
                 wrong.append(one)
         now = self.clock.now_ms()
         due = [ticket for ticket in missing.values() if self._backing_of(owner, ticket.role).next_ms <= now]
         answers = list(zip(due, await self.send(owner, due, also=also()), strict=True)) if due else []
-        kept = set()
+        kept |= {ticket.role for ticket in missing.values() if ticket not in due}
         for ticket, answer in answers:
             if not await self._tried(owner, ticket, answer):
                 kept.add(ticket.role)
@@ -354,8 +358,8 @@ class Desk:
         self.alarm(owner.bot_id, "stop_refused", key=f"{owner.bot_id}:{ticket.symbol}", reason=refused.reason, tries=tries)
         if refused.reason in THROUGH or tries >= len(STOP_BACK_OFF_MS):
             close = Ticket(ticket.role, ticket.symbol, ticket.side, ticket.quantity, "market", reduce_only=True, leverage=ticket.leverage)
-            await self.send(owner, [close])
-            return True
+            answer = (await self.send(owner, [close]))[0]
+            return isinstance(answer, Sent) and isinstance(answer.outcome, Accepted)
         return False
 
     def due_again(self, owner: Owner, now: int) -> bool:

@@ -41,7 +41,7 @@ async def proved(user: User, mode: str) -> None:
         await strong_user(user)
 
 
-@router.get("/keys", operation_id="account_keys", summary="Your keys", responses=errors(401))
+@router.get("/keys", operation_id="account_keys", summary="Your keys", responses=errors(401, 422))
 async def account_keys(user: CurrentUser, session: Reading, accepts: Accepts = "") -> KeysAnswer:
     """Masked, each with its last check."""
     return KeysAnswer(items=[KeyAnswer.of(one, language(accepts)) for one in await keys.keys_of(session, user.id)])
@@ -91,7 +91,7 @@ def keep(row: ExchangeKey, found: Report, house: House) -> None:
     row.last_check, row.checked_at = msgspec.to_builtins(found), house.clock.now()
 
 
-@router.post("/keys/{id}/check", operation_id="account_key_check", summary="Key doctor", responses=errors(401, 404))
+@router.post("/keys/{id}/check", operation_id="account_key_check", summary="Key doctor", responses=errors(401, 404, 422))
 async def account_key_check(id: str, user: CurrentUser, house: TheHouse, accepts: Accepts = "") -> KeyAnswer:  # noqa: A002 - the path's name
     """What is right and wrong with the key and its account. An exchange that does not answer makes `unknown`."""
     return await checked(house, user.id, id, language(accepts))
@@ -131,7 +131,7 @@ def not_mended(reason: str) -> Conflict:
 
 
 @router.delete("/keys/{id}", operation_id="account_key_delete", summary="Delete a key", status_code=204,
-               responses=errors(401, 403, 404, 409))
+               responses=errors(401, 403, 404, 409, 422))
 async def account_key_delete(id: str, user: FreshUser, house: TheHouse, origin: From) -> None:  # noqa: A002
     """For ever. Refused (`key_in_use`) while an account with it has something running, resting or held."""
     connections = house.part(Connections)

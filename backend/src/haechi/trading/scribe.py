@@ -92,6 +92,7 @@ class Scribe:
     async def _commit(self, batch: list[_Piece]) -> None:
         works = [piece.work for piece in batch]
         results = (await self.database.together(works if self.fence is None else [self.fence, *works]))[-len(batch):]
+        reached("after_commit")
         self.commits += 1
         self.down = False
         for piece, result in zip(batch, results, strict=True):

@@ -22,6 +22,7 @@ from haechi.bots.models import GRID, RUNNING, STARTING, STRATEGY, Bot
 from haechi.core.grid_plan import GridPlan
 from haechi.core.plan import Costs
 from haechi.identity.models import User
+from haechi.trading.kill_switch import Kills
 from haechi.trading.models import DEMO, Account
 from haechi.venue.refusal import Refusal
 
@@ -245,9 +246,8 @@ class _Run:
         if self.system.up:
             self.system.kills.turn_on("user", self.system.users[one.who], by="person")
         await asyncio.sleep((one.end_ms - one.start_ms) / 1000)
-        while not self.system.up:
-            await asyncio.sleep(1)
-        self.system.kills.turn_off("user", self.system.users[one.who])
+        kills = self.system.kills if self.system.up else Kills(self.system.folder / "kill", self.clock)  # a house that is down has the file
+        kills.turn_off("user", self.system.users[one.who])
 
     async def _database_locked(self, one: Fault) -> None:
         self.file.locked_until = self.loop.time() + (one.end_ms - one.start_ms) / 1000

@@ -258,6 +258,13 @@ class Puppet:
 BUY, SELL = Wanted("entry", 1, 1000, "market"), Wanted("exit", -1, 1000, "market", reduce_only=True)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """What other tasks do (and the database's thread) is waited for, not for ever."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0.001)
+
+
 class Naps:
     """Sleep for timers that a test lets pass one by one."""
 
@@ -269,10 +276,12 @@ class Naps:
         self.waiting.append((seconds, ends))
         await ends
 
+    def has(self, seconds: float) -> bool:
+        return any(length == seconds and not ends.done() for length, ends in self.waiting)
+
     async def over(self, seconds: float) -> None:
         """The first nap of that length ends, once there is one."""
-        while not any(length == seconds and not ends.done() for length, ends in self.waiting):
-            await asyncio.sleep(0.001)
+        await until(lambda: self.has(seconds))
         next(ends for length, ends in self.waiting if length == seconds and not ends.done()).set_result(None)
 
 
@@ -384,4 +393,4 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
 
 
 __all__ = ["B1", "B2", "BTC", "BUY", "LOST_AFTER", "LOST_BEFORE", "MANUAL", "SELL", "START", "SYMBOL", "Listening", "Puppet", "Scripted",
-           "Stage", "entry", "leave", "staged", "stop", "target"]
+           "Stage", "entry", "leave", "staged", "stop", "target", "until"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, staged, stop
+from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, staged, stop, until
 
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Fill, Gone, Moved, NewOrder, Paid, Rejected, Seen, Unknown
@@ -196,6 +195,18 @@ async def test_so_many_are_looked_for_in_a_round_the_longest_unasked_first(stage
     assert len(set(stage.exchange.looked)) == LOOKS_MAX + 5
 
 
+async def test_what_a_crash_left_on_its_way_is_unknown(stage: Stage) -> None:
+    """Committed, and perhaps sent: nobody knows."""
+    await stage.desk.scribe.settled()
+    stage.exchange.answers = [LOST_BEFORE]
+    name = await stage.sent(entry())
+    await stage.desk.scribe.settled()
+    async with stage.database.writing() as session:
+        (await session.get_one(Order, name)).status = "sent"
+    await stage.again()
+    assert stage.desk.orders.working[name].status == "unknown" and stage.desk.doubts() == ("unknown_order",)
+
+
 # ---- what others do
 
 async def test_an_order_of_somebody_else_is_noted_and_never_touched(stage: Stage) -> None:
@@ -273,23 +284,19 @@ async def test_it_goes_on_for_ever_and_sooner_when_there_is_a_doubt(stage: Stage
     for expected in (1, 2):
         await naps.over(PAUSE_S)
         await naps.over(EVERY_S - PAUSE_S)
-        while stage.desk.check.rounds <= expected:
-            await asyncio.sleep(0.001)
+        await until(lambda: stage.desk.check.rounds > expected)  # noqa: B023
     stage.exchange.answers = [LOST_BEFORE]
     await naps_until_pause(stage)
     await stage.sent(entry())
     await naps.over(PAUSE_S)  # asked for at once: no timer
-    while stage.desk.check.rounds <= 3:
-        await asyncio.sleep(0.001)
+    await until(lambda: stage.desk.check.rounds > 3)
     await naps.over(PAUSE_S)
     await naps.over(DOUBTFUL_S - PAUSE_S)
-    while stage.desk.check.rounds <= 4:
-        await asyncio.sleep(0.001)
+    await until(lambda: stage.desk.check.rounds > 4)
 
 
 async def naps_until_pause(stage: Stage) -> None:
-    while not any(seconds == PAUSE_S and not ends.done() for seconds, ends in stage.naps.waiting):
-        await asyncio.sleep(0.001)
+    await until(lambda: stage.naps.has(PAUSE_S))
 
 
 async def test_it_survives_what_goes_wrong_rings_and_tells_of_a_dead_key(stage: Stage) -> None:
@@ -302,8 +309,7 @@ async def test_it_survives_what_goes_wrong_rings_and_tells_of_a_dead_key(stage: 
         stage.exchange.error = error
         stage.desk.check.soon()
         await stage.naps.over(PAUSE_S)
-        while stage.desk.check.failures < count:
-            await asyncio.sleep(0.001)
+        await until(lambda: stage.desk.check.failures >= count)  # noqa: B023
         await naps_until_pause(stage)
         rung.append(stage.alarms())
     assert rung == [set(), set(), {"unreachable"}, {"unreachable", "key"}] and told == [("u1", "a1")]

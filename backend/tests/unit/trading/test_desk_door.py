@@ -17,6 +17,7 @@ from haechi.core.risk import Refused
 from haechi.exchanges.errors import Unreachable
 from haechi.exchanges.port import Accepted, NewOrder, Rejected, Unknown
 from haechi.trading.desk_door import Sent, forgotten
+from haechi.trading.kill_files import Switch
 from haechi.trading.models import Order
 from haechi.trading.reserve import Full
 from haechi.trading.scribe import Unwritten
@@ -199,6 +200,18 @@ async def test_a_kill_switch_takes_away_what_adds_risk_and_leaves_what_protects(
     assert await stage.desk.withdraw(bot_id="b1") == 1 and mine not in stage.exchange.resting
     assert await stage.desk.withdraw() == 1 and theirs not in stage.exchange.resting
     assert [one.kind for one in stage.exchange.resting.values() if one.reduce_only] == ["stop"]
+
+
+@pytest.mark.parametrize(("scope", "whose", "reached"), [("platform", "", True), ("user", "u1", True), ("bot", "b1", True), ("user", "u2", False)])
+async def test_a_kill_switch_reaches_a_desk_that_could_tell_no_figures(stage: Stage, scope: Any, whose: str, reached: bool) -> None:
+    """Reports, sums and the reconciliation may all be out of order."""
+    name = await stage.sent(entry(kind="limit", price=D(59_000)))
+    stage.desk.bots.add("b1")
+    stage.desk.ready, stage.exchange.error = False, Unreachable("gone")
+    stage.desk.prices.clear()
+    stage.desks.killed(Switch(scope, whose, 1, "x", ""))
+    await asyncio.gather(*stage.desks._tasks)
+    assert (name not in stage.exchange.resting) == reached
 
 
 async def test_no_new_risk_while_there_is_a_doubt(stage: Stage) -> None:

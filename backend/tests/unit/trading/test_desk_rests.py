@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_stage import B1, LOST_AFTER, LOST_BEFORE, Listening, Stage, entry, leave, staged, stop, target
+from desk_stage import B1, LOST_AFTER, LOST_BEFORE, Listening, Stage, entry, leave, staged, stop, target, until
 
 from haechi.exchanges.port import NewOrder, Rejected, Unknown
 from haechi.trading.desk import BACK_OFF_MS, STOP_BACK_OFF_MS
@@ -269,6 +269,5 @@ async def test_the_watcher_survives_what_goes_wrong_and_looks_at_the_exchange_ev
     monkeypatch.setattr(stage.desk.watch, "once", once)
     for _ in range(20):
         await stage.naps.over(1)
-    while len(looks) < 20:
-        await stage.naps.over(1)
+    await until(lambda: len(looks) == 20)
     assert [number for number, evidence in enumerate(looks[:20], start=1) if evidence] == [10, 20]

@@ -1,0 +1,78 @@
+"""The database fails while bots trade: no entry without its durable intent, stops and exits go out, everything is booked afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from crash_scene import Scene, forker, scene
+
+TRIALS = int(os.environ.get("HAECHI_TRIALS", "3"))
+LOCKED_S = float(os.environ.get("HAECHI_LOCKED_S", "0.6"))  # the soak holds it for a minute
+BUSY_MS = 30
+
+
+@asynccontextmanager
+async def trading(folder: Path, template: Path, seed: str, **given: Any) -> AsyncIterator[Scene]:
+    async with forker(folder / "forker") as forked, scene(folder, forked, seed, template) as one:
+        await one.exchange.goes()
+        await one.begins(busy_ms=BUSY_MS, **given)
+        await one.exchange.goes(4)
+        yield one
+        await one.kill()
+        one.whole()
+
+
+def known(one: Scene) -> set[str]:
+    return {name for name, in one.judge.rows("SELECT id FROM orders")}
+
+
+def sent(one: Scene, *, closes: bool) -> set[str]:
+    """Client ids of what came over the wire."""
+    members = [watched.member for watched in one.judge.accounts.values()]
+    orders = {order.client_oid for member in members for order in member.orders.values() if order.entered == "API" and order.closes == closes}
+    return orders | {plan.client_oid for member in members for plan in member.plans.values() if plan.closes == closes}
+
+
+async def test_while_somebody_holds_the_lock_nothing_opens_and_stops_go_out(tmp_path: Path, template: Path, told: Any) -> None:
+    rng = Random("locked")
+    went_out = 0
+    async with trading(tmp_path, template, "locked") as one:
+        for _ in range(TRIALS):
+            await asyncio.sleep(rng.random() * 0.2)  # the moment is the case
+            lock = sqlite3.connect(one.database, isolation_level=None, timeout=5)
+            lock.execute("BEGIN IMMEDIATE")
+            closing = sent(one, closes=True)
+            await asyncio.sleep(LOCKED_S * (0.3 + rng.random()))
+            opened = sent(one, closes=False)
+            assert opened <= known(one), f"sent without a durable intent: {opened - known(one)}"
+            went_out += len(sent(one, closes=True) - closing)
+            lock.execute("ROLLBACK")
+            lock.close()
+            await one.rests()
+            await one.exchange.goes(3)
+        assert went_out > 0
+        told(one)
+
+
+@pytest.mark.parametrize("fault", ["full", "before", "after"])
+async def test_a_database_that_cannot_commit(fault: str, tmp_path: Path, template: Path, told: Any) -> None:
+    """It is full; or commits are cut off, before they were carried out or after, and nobody knows which."""
+    rng = Random(fault)
+    async with trading(tmp_path, template, fault, faults=True) as one:
+        for _ in range(TRIALS):
+            (tmp_path / "fault").write_text(fault)
+            await one.exchange.goes(rng.randrange(3, 8))
+            assert sent(one, closes=False) <= known(one)
+            (tmp_path / "fault").unlink()
+            await one.rests()
+            await one.exchange.goes(2)
+        assert "without_database" in (tmp_path / "log").read_text()
+        told(one)
