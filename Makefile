@@ -40,7 +40,8 @@ soak: $(DEV) ## long searches: fresh random cases for engine, venue, grid and th
 	HAECHI_CASES=1000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/oracle backend/tests/unit/venue
 	HAECHI_SAMPLES=2000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend backend/tests/integration/test_app_enumeration.py
 	HAECHI_EXAMPLES=300 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/services/test_generated_requests.py
-	HAECHI_PARITY_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/simulation
+	HAECHI_SEEDS=5000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/simulation/dst
+	HAECHI_PARITY_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) --ignore backend/tests/simulation/dst backend/tests/simulation
 	HAECHI_WIRE_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -s backend/tests/simulation/test_parity_over_the_wire.py
 
 mutants: $(DEV) ## plant faults in the engine and show that each is caught

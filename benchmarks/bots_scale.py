@@ -327,7 +327,7 @@ def main() -> None:
     asked.add_argument("--verbose", action="store_true")
     given = asked.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    gc.set_threshold(200_000, 20, 20) if os.environ.get("GC_RARE") else None
+    gc.set_threshold(200_000, 20, 20)  # as cli.py does
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.bots} bots of {given.users} people on {given.symbols} symbols")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         asyncio.run(measured(given, Path(folder)))

@@ -243,7 +243,7 @@ RIGHTS = (
         (f"{APP}bot_instances.py::test_fifty_starts_at_once_never_have_more_than_their_accounts",), "bots started at once have more than all the money",
         (("bots/instances.py", "    await reserve(session, bot.user_id, bot.account_id, bot.id, bot.allocation)\n    now =", "    now ="),)),
     Bug("another person's bot is accepted", "bots/store.py", "select(Bot).where(Bot.user_id == user_id, Bot.id == bot_id, Bot.origin",
-        "select(Bot).where(Bot.id == bot_id, Bot.origin", (f"{APP}authorization.py::test_ones_own_is_ones_own_and_anothers_looks_missing",),
+        "select(Bot).where(Bot.id == bot_id, Bot.origin", (f"{U}/bots/test_bots_of_others.py::test_anothers_bot_and_a_deleted_one_look_missing",),
         "strangers stop and change one's bots"),
     Bug("another owner's order is cancelled", "trading/desk.py", "one is None or one.owner != owner.bot_id or one.foreign", "one is None or one.foreign",
         (f"{DOOR}test_a_cancel_that_is_confirmed_ends_the_order_for_its_owner_only",), "by hand one takes a bot's stop away"),

@@ -73,8 +73,8 @@ def copied(folder: Path) -> Path:
 # ---- testing
 
 def run(backend: Path, tests: tuple[str, ...], *, every: bool) -> subprocess.CompletedProcess[str]:
-    """every: all of them run; else until the first that fails."""
-    env = {**os.environ, "PYTHONPATH": str(backend / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    """every: all of them run; else until the first that fails. Uncompiled: no cache is involved."""
+    env = {**os.environ, "PYTHONPATH": str(backend / "src"), "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_DISABLE_JIT": "1"}
     probe = ("import haechi, sys; assert haechi.__file__.startswith(sys.argv[1]), haechi.__file__; import pytest; "
              "sys.exit(pytest.main(sys.argv[2:]))")
     command = [sys.executable, "-c", probe, str(backend), "-q", "--no-header", "-p", "no:cacheprovider", "--tb=line", *([] if every else ["-x"]), *tests]

@@ -191,7 +191,8 @@ class Scene:
                     self.settled += 1
                     return
             await self.exchange.goes(SETTLE_BARS)
-        raise Broken(f"{fault}\n{self.log()}")
+        open_here = self.judge.rows("SELECT id, role, kind, status, filled, reason, sent_ms, updated_ms FROM orders WHERE status IN ('sent', 'open', 'unknown')")
+        raise Broken(f"{fault}\nby the table not over at {self.exchange.clock.now_ms()}: {open_here}\n{self.log()}")
 
     async def _judged(self) -> None:
         if self.before_rest is not None:

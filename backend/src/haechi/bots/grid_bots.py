@@ -16,6 +16,7 @@ from haechi.bots.grid_market import instrument_at
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.grid_preview import SLIPPAGE, plan_of
 from haechi.bots.grid_schemas import CreateGridBody, PlanBody
+from haechi.bots.listing import listing_of
 from haechi.bots.models import GRID, INSTANCE, STOPPED, Bot, BotState
 from haechi.bots.service import Bots
 from haechi.core.grid_plan import GridPlan, all_lines
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 async def create(house: House, asked: instances.Asked, body: CreateGridBody) -> Bot:
     """Raises BadInput, NotFound (market, account), Conflict (bot_limit, leverage_limit, no_price)."""
     market, now, user_id = house.part(Market), house.clock.now(), asked.user.id
-    one = instrument_at(market, body.symbol)
+    there = await listing_of(house, asked.user.id, body.account_id, body.symbol)
+    one = instrument_at(there, body.symbol)
     spec = await asyncio.to_thread(checked, body, market, one)
     within_leverage(body.leverage)
     async with house.database.writing() as session:

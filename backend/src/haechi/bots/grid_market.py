@@ -10,7 +10,7 @@ from haechi.bots.grid_schemas import MarketAnswer
 from haechi.core.bars import Bars
 from haechi.core.instrument import Instrument
 from haechi.errors import Conflict, NotFound
-from haechi.markets.feed import Market
+from haechi.markets.feed import Listing, Market
 
 if TYPE_CHECKING:
     from haechi.venue.exchange import TickBar
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 
 
-def instrument_at(market: Market, symbol: str) -> Instrument:
+def instrument_at(there: Listing, symbol: str) -> Instrument:
     """Raises NotFound."""
-    known = {one.symbol: one for one in market.tape.instruments}
+    known = {one.symbol: one for one in there.instruments}
     if symbol.upper() not in known:
         raise NotFound(f"There is no market {symbol.upper()[:32]}; there are {', '.join(known)}.")
     return known[symbol.upper()]
@@ -28,14 +28,14 @@ def instrument_at(market: Market, symbol: str) -> Instrument:
 
 def last_bars(market: Market, one: Instrument, most: int) -> list[TickBar]:
     """Oldest first. Raises Conflict while the market has told no price."""
-    found = list(market.venue.candles[one.symbol])[-most:]
+    found = list(market.venue.candles.get(one.symbol, ()))[-most:]
     if not found:
         raise Conflict(f"{one.symbol} has no price yet; ask again in a moment.", code="no_price")
     return found
 
 
 def day_of(market: Market, symbol: str) -> MarketAnswer:
-    one = instrument_at(market, symbol)
+    one = instrument_at(market.tape, symbol)
     rows = last_bars(market, one, DAY_MS // market.tape.timeframe_ms)
     rows = [row for row in rows if row.ts > rows[-1].ts - DAY_MS]
     low, high, opened, close = min(row.low for row in rows), max(row.high for row in rows), rows[0].open, rows[-1].close

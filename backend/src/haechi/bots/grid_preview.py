@@ -42,7 +42,7 @@ def auto_range(body: PlanBody, market: Market, one: Instrument) -> tuple[Decimal
 
 def preview(body: PreviewBody, market: Market, language: str) -> PreviewAnswer:
     """Raises NotFound, Conflict no_price, and UnitError where the grid could not be started."""
-    one = instrument_at(market, body.symbol)
+    one = instrument_at(market.tape, body.symbol)
     plan, costs = plan_of(body, market, one), Costs(slippage=SLIPPAGE, capital=body.capital)
     start = body.trigger or body.price or one.price(last_bars(market, one, 1)[0].close)
     worst, ends = worst_case(plan, one, costs, start), ends_of(plan, one, costs, start)

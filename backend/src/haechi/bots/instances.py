@@ -14,12 +14,12 @@ from sqlalchemy import select
 from haechi.bots import store
 from haechi.bots.allocation import ENDED, reserve, room_for_one, within_leverage
 from haechi.bots.instance_schemas import CreateBody, RefusedAnswer, UpdateBody
+from haechi.bots.listing import listing_of
 from haechi.bots.models import GRID, INSTANCE, RUNNING, STARTING, STOPPED, STOPPING, Bot, BotLine
 from haechi.bots.service import Bots
 from haechi.errors import BadInput, Conflict, HaechiError, NotFound
 from haechi.identity.audit import Act, record
 from haechi.identity.models import User
-from haechi.markets.feed import Market
 from haechi.platform.db import Session
 from haechi.platform.house import House
 from haechi.platform.ids import new_id
@@ -36,13 +36,13 @@ class Asked:
     address: str
 
 
-async def checked(house: House, body: CreateBody) -> tuple[dict[str, Any], str, str, str]:
+async def checked(house: House, user_id: str, body: CreateBody) -> tuple[dict[str, Any], str, str, str]:
     """What is asked for, as a spec, and its strategy's name, symbol and timeframe. Raises BadInput, and Conflict leverage_limit."""
     from haechi.bots import starting  # the engine loads with the first bot
     from haechi.markets.timeframes import NAMES
 
     await asyncio.to_thread(starting.warm)
-    wish = starting.Wish.of(body.wish(), house.part(Market).tape)
+    wish = starting.Wish.of(body.wish(), await listing_of(house, user_id, body.account_id, body.symbol))
     within_leverage(wish.mind.leverage)
     spec = wish.spec
     return msgspec.to_builtins(spec), wish.mind.name[:64], spec.instrument.symbol, NAMES[spec.timeframe_ms]
@@ -63,7 +63,7 @@ async def account_of(session: Session, house: House, user_id: str, account_id: s
 
 async def create(house: House, asked: Asked, body: CreateBody) -> Bot:
     """Raises BadInput, NotFound (account), Conflict (bot_limit, leverage_limit)."""
-    spec, strategy, symbol, timeframe = await checked(house, body)
+    spec, strategy, symbol, timeframe = await checked(house, asked.user.id, body)
     now, user_id = house.clock.now(), asked.user.id
     async with house.database.writing() as session:
         await room_for_one(session, user_id)
@@ -85,7 +85,7 @@ async def update(house: House, user_id: str, bot_id: str, body: UpdateBody) -> B
     async with house.database.reading() as session:
         bot = await store.instance_of(session, user_id, bot_id)
         refuse_change(bot, given)
-    made = await checked(house, merged(bot, given)) if given.keys() - {"name", "allocation"} else None
+    made = await checked(house, user_id, merged(bot, given)) if given.keys() - {"name", "allocation"} else None
     async with house.database.writing() as session:
         bot = await store.instance_of(session, user_id, bot_id)
         refuse_change(bot, given)

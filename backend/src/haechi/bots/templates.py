@@ -64,7 +64,7 @@ async def tried(house: House, body: SaveTemplateBody) -> dict[str, Any]:
     from haechi.bots.template_trial import trial
 
     market = house.part(Market)
-    one = instrument_at(market, body.symbol)
+    one = instrument_at(market.tape, body.symbol)
     bars = bars_of(one, market.tape.timeframe_ms, last_bars(market, one, TRIAL_BARS))
     try:
         return await asyncio.to_thread(trial, body.plan, one, bars, market.tape.label, CAPITAL)
@@ -107,7 +107,7 @@ async def _grid(house: House, asked: instances.Asked, plan: GridTemplate, body: 
     from haechi.bots.template_trial import grid_plan
 
     market = house.part(Market)
-    one = instrument_at(market, body.symbol)
+    one = instrument_at(market.tape, body.symbol)
     found = grid_plan(plan, one, one.price(last_bars(market, one, 1)[0].close), body.investment)
     fields = {name: getattr(found, name) for name in found.__struct_fields__ if name not in ("quantity", "take_profit", "trigger")}
     return await create(house, asked, CreateGridBody(**fields, **common))

@@ -37,7 +37,7 @@ def toward_zero(amount: int, part: int, whole: int) -> int:
 
 def steps(amount: int) -> int:
     """The whole steps of 1e-8 in an amount, towards zero."""
-    return toward_zero(amount, 1, CENT) * CENT
+    return int(toward_zero(amount, 1, CENT) * CENT)
 
 
 def by_size(weights: Mapping[str, int]) -> list[str]:

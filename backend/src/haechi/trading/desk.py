@@ -93,6 +93,7 @@ class Office:
     clock: Clock
     reserve: Reserve
     leads: Callable[[], bool]
+    unbeaten: Callable[[], bool] = lambda: True  # no other process is known to trade
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     key_refused: Callable[[str, str, Exception], None] = lambda _user_id, _account_id, _why: None  # all bots of that account must know
 
@@ -246,11 +247,16 @@ class Desk:
         return self.holdings.quantity(owner, symbol) * (price - self.holdings.entry(owner, symbol)) if price else ZERO
 
     def _margin(self, held: list[str]) -> Decimal:
-        """Of positions and of what rests to make them larger."""
-        used = sum((abs(self.holdings.total(symbol)) * self.price(symbol) / self.leverages.get(symbol, 1) for symbol in held), ZERO)
+        """Of positions and of what rests to make them larger: of each symbol the worse side, for both can never be held at once."""
+        sides = {symbol: (ZERO, ZERO) for symbol in held}
         for one in self.orders.adding():
             price = one.order.price or one.order.trigger or self.price(one.order.symbol)
-            used += one.left * price / max(one.leverage, 1)
+            needs, (buys, sells) = one.left * price / max(one.leverage, 1), sides.get(one.order.symbol, (ZERO, ZERO))
+            sides[one.order.symbol] = (buys + needs, sells) if one.order.side == "buy" else (buys, sells + needs)
+        used = ZERO
+        for symbol, (buys, sells) in sides.items():
+            holds = self.holdings.total(symbol) * self.price(symbol) / self.leverages.get(symbol, 1)
+            used += max(abs(holds), abs(holds + buys), abs(holds - sells))
         return used
 
     def loss_today(self, now: int) -> Decimal:

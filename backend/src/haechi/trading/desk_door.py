@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import structlog
@@ -43,8 +43,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 Answer = Sent | Refused
-ORDERS = Order.__table__
-assert isinstance(ORDERS, Table)
+ORDERS = cast(Table, Order.__table__)
 INSERT_ORDERS = insert(ORDERS)
 
 
@@ -73,10 +72,11 @@ class Door:
         return answers
 
     def _too_late(self, owner: Owner, one: Working) -> Refused | None:
-        """What came up while the intent was being committed: a kill switch, another process. What reduces risk still leaves."""
+        """What came up while the intent was being committed: a kill switch, another process. What reduces risk still leaves, also with
+        a lease that could not be renewed for want of a database, until another process is known to have it."""
         desk = self.desk
         scope = "" if one.order.reduce_only else desk.gate.killed(owner.user_id, owner.bot_id)
-        if not scope and desk.office.leads():
+        if not scope and (desk.office.leads() or (one.order.reduce_only and desk.office.unbeaten())):
             return None
         desk.orders.end(one, REJECTED)
         desk.later(moved(desk.user_id, one.id, REJECTED, desk.clock.now_ms(), reason="not_sent"))

@@ -61,7 +61,8 @@ class Desks:
         self.database, self.clock, self.connections, self.lease, self.sleep = database, clock, connections, lease, sleep
         self.scribe = Scribe(database, fence=lease.fence, sleep=sleep)
         self.alarms = Alarms(self.scribe, clock)
-        self.office = Office(self.scribe, gate, self.alarms, clock, reserve, lambda: lease.held, sleep)
+        self.office = Office(self.scribe, gate, self.alarms, clock, reserve, lambda: lease.held,
+                             unbeaten=lambda: lease.epoch > 0, sleep=sleep)
         self.open: dict[str, Desk] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -77,12 +78,13 @@ class Desks:
         before = self.lease.epoch
         try:
             held = await self.lease.claim()
-        except Exception as error:  # no database: ours as long as our own deadline says
+        except Exception as error:  # no database: ours as long as our own deadline says; exits leave until somebody else is known to lead
             log.warning("lease_not_renewed", error=type(error).__name__)
-            held = self.lease.held
+            return self.lease.held
         if held and not before and self.lease.epoch:
-            await self._empty_reserve()
             await self._hear_alarms()
+        if held and self.office.reserve.pending and not self.scribe.down:
+            await self._empty_reserve()
         if not held and self.open:
             log.error("lease_lost", desks=len(self.open))
             await self._close_all()
@@ -91,7 +93,10 @@ class Desks:
     async def keep_leading(self) -> None:
         """For ever."""
         while True:
-            await self.lead()
+            try:
+                await self.lead()
+            except Exception:  # a try that failed must not be the last one
+                log.exception("not_leading")
             await self.sleep(RENEW_S)
 
     async def _hear_alarms(self) -> None:

@@ -1,0 +1,44 @@
+"""What may be traded on an account: the server's own market for paper, the exchange's word (tick, lot, fees) for demo and live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from haechi.core.instrument import Instrument
+from haechi.errors import BadInput, NotFound
+from haechi.exchanges.port import Traceable
+from haechi.markets.feed import Listing, Market
+from haechi.platform.house import House
+from haechi.trading import accounts
+from haechi.trading.connections import TIMEFRAME_MS, Connections
+from haechi.trading.models import PAPER
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One market of an exchange. label: what to call it on a page."""
+
+    instruments: tuple[Instrument, ...]
+    timeframe_ms: int
+    label: str
+
+
+async def listing_of(house: House, user_id: str, account_id: str | None, symbol: str | None) -> Listing:
+    """account_id: None is the paper account. Raises NotFound for an account that is not theirs, BadInput for a market that is not there,
+    and what the exchange raises when it cannot be asked."""
+    if account_id is None:
+        return house.part(Market).tape
+    async with house.database.reading() as session:
+        found = next((one for one in await accounts.accounts_of(session, user_id) if one.id == account_id), None)
+    if found is None:
+        raise NotFound("There is no such account.")
+    if found.mode == PAPER:
+        return house.part(Market).tape
+    if symbol is None:
+        raise BadInput("Name the symbol: an exchange has many markets.")
+    exchange = cast(Traceable, await house.part(Connections).look_at(found))
+    one = await exchange.instrument(symbol.upper())
+    if one is None:
+        raise BadInput(f"The exchange has no market {symbol.upper()}.")
+    return Listed((one,), TIMEFRAME_MS, found.mode)
