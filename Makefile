@@ -43,9 +43,14 @@ soak: $(DEV) ## long searches: fresh random cases for engine, venue, grid and th
 	HAECHI_SEEDS=5000 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/simulation/dst
 	HAECHI_PARITY_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) --ignore backend/tests/simulation/dst backend/tests/simulation
 	HAECHI_WIRE_DAYS=30 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -s backend/tests/simulation/test_parity_over_the_wire.py
+	HAECHI_KILLS=1000 HAECHI_TRIALS=100 HAECHI_LOCKED_S=60 $(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) backend/tests/crash backend/tests/services/test_trading_while_postgresql_fails.py
 
 mutants: $(DEV) ## plant faults in the engine and show that each is caught
 	$(BIN)/python backend/tests/oracle/mutations.py
+
+.PHONY: sabotage
+sabotage: $(DEV) ## plant bugs in trading and show that each is noticed by the tests named for it; ARGS=--write renews the table
+	$(BIN)/python backend/tests/sabotage.py $(ARGS)
 
 lock: $(DEV) ## pin every dependency by hash again
 	cd backend && $(COMPILE) -o requirements.lock pyproject.toml

@@ -8,10 +8,12 @@ has this in it. Exit code 1 if one goes unnoticed, and 2 if a bug no longer fits
 
 from __future__ import annotations
 
+import compileall
+import multiprocessing
 import os
+import py_compile
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +30,10 @@ PAGE = BACKEND.parent / "docs" / "reliability.md"
 HEADING = "## Sabotage"
 WORKERS = 2
 SECONDS_MAX = 300  # a test that hangs has noticed something
+LIBRARIES = ["pytest", "_pytest.assertion.rewrite", "hypothesis", "sqlalchemy.ext.asyncio", "sqlalchemy.orm", "aiosqlite", "structlog", "msgspec",
+             "numba", "fastapi", "httpx", "aiohttp", "cryptography.fernet", "pyotp", "jwt", "pwdlib", "alembic", "pydantic_settings", "uvicorn",
+             "limits", "zxcvbn", "redis", "prometheus_client", "xdist"]
+FORKS = multiprocessing.get_context("forkserver")
 INTRODUCTION = """\
 Tests that never fail prove nothing. `make sabotage` plants each of these bugs in a copy of the backend, alone, and runs the tests
 named beside it: every one of them must fail. Before that they all run on the code as it is, and must pass."""
@@ -60,35 +66,54 @@ def planted(bug: Bug, source: Path) -> dict[Path, str]:
 
 
 def copied(folder: Path) -> Path:
-    """Without compiled Python: a bug and its undoing may fall into one second."""
+    """Compiled by the text of each file, not by its time: a bug and its undoing may fall into one second."""
     made = folder / "backend"
     for name in ("src", "tests"):
         shutil.copytree(BACKEND / name, made / name, ignore=shutil.ignore_patterns("*.pyc", "node_modules", ".hypothesis"))
     shutil.copy(BACKEND / "pyproject.toml", made)
     for name in ("docs", ".env.example"):
         (folder / name).symlink_to(BACKEND.parent / name)
+    compileall.compile_dir(made / "src", quiet=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     return made
 
 
 # ---- testing
 
-def run(backend: Path, tests: tuple[str, ...], *, every: bool) -> subprocess.CompletedProcess[str]:
-    """every: all of them run; else until the first that fails. Uncompiled: no cache is involved."""
-    env = {**os.environ, "PYTHONPATH": str(backend / "src"), "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_DISABLE_JIT": "1"}
-    probe = ("import haechi, sys; assert haechi.__file__.startswith(sys.argv[1]), haechi.__file__; import pytest; "
-             "sys.exit(pytest.main(sys.argv[2:]))")
-    command = [sys.executable, "-c", probe, str(backend), "-q", "--no-header", "-p", "no:cacheprovider", "--tb=line", *([] if every else ["-x"]), *tests]
-    try:
-        return subprocess.run(command, env=env, cwd=backend, capture_output=True, text=True, timeout=SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "1 failed: it hangs", "")
+def inside(backend: str, tests: tuple[str, ...], told: str) -> None:
+    """In a process of its own, which has the libraries but nothing of the house: pytest over the copy."""
+    with open(told, "w", encoding="utf-8") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.chdir(backend)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, f"{backend}/src")
+    import pytest
+
+    import haechi
+
+    assert str(haechi.__file__).startswith(backend), haechi.__file__
+    sys.exit(pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", "--tb=line", "-n", "0", *tests]))
+
+
+def run(backend: Path, tests: tuple[str, ...]) -> tuple[int | None, str]:
+    """pytest's code, None where it hangs, and what it printed."""
+    told = backend / "told.txt"
+    process = FORKS.Process(target=inside, args=(str(backend), tests, str(told)))
+    process.start()
+    process.join(SECONDS_MAX)
+    hangs = process.is_alive()
+    if hangs:
+        process.kill()
+        process.join()
+    return None if hangs else process.exitcode, told.read_text(encoding="utf-8", errors="replace") if told.exists() else ""
 
 
 def control(backend: Path, bugs: list[Bug]) -> None:
     tests = tuple(sorted({test for bug in bugs for test in bug.tests}))
-    done = run(backend, tests, every=True)
-    if done.returncode != 0 or "skipped" in done.stdout:
-        raise SystemExit(f"the tests do not pass on the code as it is, so nothing can be said:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    code, told = run(backend, tests)
+    if code != 0 or "skipped" in told:
+        raise SystemExit(f"the tests do not pass on the code as it is ({code}), so nothing can be said:\n{told[-4000:]}")
+    print(told.strip().splitlines()[-1], "without any bug", flush=True)
 
 
 def tried(bug: Bug, backend: Path) -> Found:
@@ -98,19 +123,18 @@ def tried(bug: Bug, backend: Path) -> Found:
     try:
         for path, text in changed.items():
             path.write_text(text, encoding="utf-8")
-        unnoticed = tuple(test for test in bug.tests if not noticed(backend, test))
+        code, told = run(backend, bug.tests)
     finally:
         for path, text in before.items():
             path.write_text(text, encoding="utf-8")
-    return Found(bug, unnoticed, time.monotonic() - began)
+    if code not in (None, 0, 1):
+        raise SystemExit(f"{bug.name}: the tests did not run ({code}):\n{told[-2000:]}")
+    return Found(bug, tuple(test for test in bug.tests if code is not None and not noticed(test, told)), time.monotonic() - began)
 
 
-def noticed(backend: Path, test: str) -> bool:
-    """A test that fails; one that cannot be run at all says nothing."""
-    done = run(backend, (test,), every=False)
-    if done.returncode not in (0, 1) or " failed" not in done.stdout and done.returncode:
-        raise SystemExit(f"{test} did not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.returncode == 1
+def noticed(test: str, told: str) -> bool:
+    """It failed, in at least one of its cases."""
+    return re.search(rf"^(FAILED|ERROR) {re.escape(test)}", told, re.MULTILINE) is not None
 
 
 def all_tried(bugs: list[Bug]) -> list[Found]:
@@ -167,6 +191,8 @@ def main() -> int:
     except ValueError as error:
         print(error)
         return 2
+    os.environ["NUMBA_DISABLE_JIT"] = "1"  # uncompiled: no cache is involved
+    FORKS.set_forkserver_preload(LIBRARIES)
     began, found = time.monotonic(), all_tried(bugs)
     survived = sum(bool(one.unnoticed) for one in found)
     print(f"{len(found) - survived} of {len(found)} bugs noticed, {time.monotonic() - began:.0f} s")

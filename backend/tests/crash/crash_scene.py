@@ -32,8 +32,8 @@ from haechi.trading.models import DEMO, Account
 
 HERE = Path(__file__).parent
 SRC = HERE.parents[1] / "src"
-PATIENCE_S = 20.0  # of a fault; a start takes a tenth of a second
-SETTLE_TRIES, LOOK_S, SETTLE_BARS = 12, 0.05, 3
+PATIENCE_S = 60.0  # of a fault; a start takes a tenth of a second
+SETTLE_TRIES, LOOKS, LOOK_S, SETTLE_BARS = 4, 300, 0.05, 3  # a round of the reconciliation is due every ten seconds
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -151,7 +151,8 @@ class Scene:
         try:
             await self.forker.until(lambda: pid in self.forker.ready or pid in self.forker.ended)
         except TimeoutError:
-            raise AssertionError(f"it is not at work after {PATIENCE_S} s:\n{self.log()}") from None
+            bots = self.judge.rows("SELECT id, desired, observed, reason, attempts FROM bots")
+            raise AssertionError(f"it is not at work after {PATIENCE_S} s: {bots}\n{self.log()}") from None
         assert pid not in self.forker.ended, f"it ended before it was at work:\n{self.log()}"
 
     async def kill(self, pid: int = 0) -> None:
@@ -181,7 +182,7 @@ class Scene:
         fault: Broken | None = None
         for _ in range(SETTLE_TRIES):
             await self.exchange.stands()
-            for _ in range(10):
+            for _ in range(LOOKS):
                 try:
                     await self._judged()
                 except Broken as broken:

@@ -153,10 +153,10 @@ async def lived_through(there: Wire, grid: dict[str, Any], strategies: tuple[tup
 
 
 def lines(market: Market, quantity: str) -> dict[str, Any]:
-    """A neutral grid over all that the market will do, cells of a fifth of a percent."""
+    """A neutral grid over all that the market will do, cells of 0.4 percent or smaller, so that the money is enough for all lines."""
     one, low, high = market.instrument, int(market.bars.low_ticks.min()), int(market.bars.high_ticks.max()) + 1
     return {"symbol": one.symbol, "lower": str(one.price(low)), "upper": str(one.price(high)), "direction": "neutral", "quantity": quantity,
-            "cells": min(max(int((high / low - 1) / 0.002), 20), 180), "leverage": 5}
+            "cells": min(max(int((high / low - 1) / 0.004), 20), 100), "leverage": 5}
 
 
 async def test_an_invented_market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

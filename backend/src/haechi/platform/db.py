@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -73,16 +74,36 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", pragma_setter(pragmas))
             event.listen(self.engine.sync_engine, "begin", begin)
         self._together = self._in_thread(pragmas) if make_url(url).drivername == "sqlite+aiosqlite" else None
+        self._turns = asyncio.Lock()
         self._writing = async_sessionmaker(self.engine, expire_on_commit=False)
         self._reading = async_sessionmaker(self.engine.execution_options(haechi_reading=True), expire_on_commit=False)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Session]:
         """A transaction that commits when the block ends well and rolls back when it does not. One at a time, over all processes."""
-        async with self._writing.begin() as session:
+        async with self._turn(), self._writing.begin() as session:
             if self.kind == "postgresql":
                 await session.execute(TAKE_TURNS, {"ms": str(self.busy_timeout_ms)})
             yield session
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Writers of this process in the order they came. SQLite's own lock takes whoever asks at the right moment: one that writes
+        without a pause would keep all others out. Raises OperationalError for who has waited as long as SQLite would."""
+        if self._together is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self.busy_timeout_ms / 1000):
+                await self._turns.acquire()
+        except TimeoutError:
+            busy = sqlite3.OperationalError("database is locked")
+            busy.sqlite_errorname = "SQLITE_BUSY"
+            raise OperationalError("BEGIN IMMEDIATE", {}, busy) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _in_thread(self, pragmas: Mapping[str, object]) -> Together:
         engine = create_engine(make_url(self.url).set(drivername="sqlite"))
@@ -93,7 +114,8 @@ class Database:
     async def together(self, works: Sequence[Work]) -> list[Any]:
         """Works in one writing transaction, one after the other -> their results. They wait for nothing but their session."""
         if self._together is not None:
-            return await self._together.write(works)
+            async with self._turn():
+                return await self._together.write(works)
         async with self.writing() as session:
             results = [await work(session) for work in works]
             reached("before_commit")

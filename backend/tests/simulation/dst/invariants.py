@@ -105,11 +105,7 @@ class Judge:
     def uncovered(self, member: Member, m: int) -> int:
         """Lots of the bots' part of a position that no reducing stop at the venue covers."""
         net = member.account.lots(m)
-        hand = sum(fill.side * fill.lots for fill in member.fills if fill.m == m and fill.client_oid.startswith(HAND))
-        bots = net - hand
-        if not net or (net > 0) != (bots > 0):
-            return 0
-        need = min(abs(net), abs(bots))
+        need = min(abs(net), abs(parts(member, m)[0]))
         covered = sum(plan.lots for plan in member.open_plans(m) if plan.closes and (plan.side < 0) == (net > 0))
         return max(need - covered, 0)
 
@@ -284,6 +280,23 @@ class Judge:
         left = self.rows("SELECT id, status FROM orders WHERE status IN ('sent', 'unknown')")
         if left:
             fail("I10", f"{self.now() - last_fault_ms} ms after the last fault nobody knows what became of {left}")
+
+
+def parts(member: Member, m: int) -> tuple[int, int]:
+    """Signed lots of bots and of the person's hand, who share one net position: who trades against it closes the own part first, then
+    the other's, and only what is left opens something."""
+    held = [0, 0]
+    for fill in member.fills:
+        if fill.m != m:
+            continue
+        mine, left = int(fill.client_oid.startswith(HAND)), fill.side * fill.lots
+        for one in (mine, 1 - mine):
+            if held[one] * left < 0:
+                closed = min(abs(held[one]), abs(left)) * (1 if left > 0 else -1)
+                held[one] += closed
+                left -= closed
+        held[mine] += left
+    return held[0], held[1]
 
 
 def doubt(one: Request) -> str:
