@@ -131,7 +131,8 @@ async def test_what_adds_risk_gets_no_second_one_while_the_first_may_be_there(st
     for _ in range(5):
         stage.later(60)
         await rest(stage, LINE)
-    assert stage.exchange.calls == ["limit buy 1"]
+        await rest(stage, entry(role="line1", kind="limit", price=D(58_500)))
+    assert stage.exchange.calls == ["limit buy 1"], "nor at another price"
 
 
 async def test_a_cancel_without_an_answer_is_not_asked_again_at_once(stage: Stage) -> None:

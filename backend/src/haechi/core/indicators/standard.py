@@ -10,6 +10,7 @@ import talib
 from numpy.typing import NDArray
 
 from ..bars import Bars
+from .loops import mean_and_deviation
 
 Array = NDArray[np.float64]
 Function = Callable[[Bars, Any, Mapping[str, float]], tuple[Array, ...]]
@@ -31,8 +32,23 @@ def _macd(bars: Bars, x: Array, a: Mapping[str, float]) -> tuple[Array, ...]:
     return tuple(talib.MACD(x, fastperiod=int(a["fast"]), slowperiod=int(a["slow"]), signalperiod=int(a["signal"])))
 
 
+def _mean_and_deviation(x: Array, a: Mapping[str, float]) -> tuple[Array, Array]:
+    mean, deviation = np.full(len(x), np.nan), np.full(len(x), np.nan)
+    mean_and_deviation(x, _period(a), mean, deviation)
+    return mean, deviation
+
+
+def _mean(bars: Bars, x: Array, a: Mapping[str, float]) -> tuple[Array, ...]:
+    return _mean_and_deviation(x, a)[:1]
+
+
+def _deviation(bars: Bars, x: Array, a: Mapping[str, float]) -> tuple[Array, ...]:
+    return _mean_and_deviation(x, a)[1:]
+
+
 def _bollinger(bars: Bars, x: Array, a: Mapping[str, float]) -> tuple[Array, ...]:
-    upper, middle, lower = talib.BBANDS(x, timeperiod=_period(a), nbdevup=a["deviations"], nbdevdn=a["deviations"])
+    middle, deviation = _mean_and_deviation(x, a)
+    upper, lower = middle + a["deviations"] * deviation, middle - a["deviations"] * deviation
     spread = upper - lower
     with np.errstate(divide="ignore", invalid="ignore"):
         width = np.where(middle == 0, np.nan, spread / middle)
@@ -59,14 +75,14 @@ def _mfi(bars: Bars, x: Array, a: Mapping[str, float]) -> tuple[Array, ...]:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "sma": _smooth(talib.SMA), "ema": _smooth(talib.EMA), "wma": _smooth(talib.WMA), "dema": _smooth(talib.DEMA),
+    "sma": _mean, "ema": _smooth(talib.EMA), "wma": _smooth(talib.WMA), "dema": _smooth(talib.DEMA),
     "tema": _smooth(talib.TEMA), "kama": _smooth(talib.KAMA), "rsi": _smooth(talib.RSI), "roc": _smooth(talib.ROC),
-    "momentum": _smooth(talib.MOM), "stddev": _smooth(talib.STDDEV), "linear_regression": _smooth(talib.LINEARREG),
+    "momentum": _smooth(talib.MOM), "stddev": _deviation, "linear_regression": _smooth(talib.LINEARREG),
     "atr": _ranged(talib.ATR), "natr": _ranged(talib.NATR), "adx": _ranged(talib.ADX), "plus_di": _ranged(talib.PLUS_DI),
     "minus_di": _ranged(talib.MINUS_DI), "cci": _ranged(talib.CCI), "willr": _ranged(talib.WILLR),
     "macd": _macd, "bollinger": _bollinger, "stochastic": _stochastic, "stochastic_rsi": _stochastic_rsi, "aroon": _aroon,
     "mfi": _mfi,
     "obv": lambda bars, x, a: (talib.OBV(bars.close, bars.volume),),
     "sar": lambda bars, x, a: (talib.SAR(bars.high, bars.low, acceleration=a["acceleration"], maximum=a["maximum"]),),
-    "volume_sma": lambda bars, x, a: (talib.SMA(bars.volume, timeperiod=_period(a)),),
+    "volume_sma": lambda bars, x, a: _mean(bars, bars.volume, a),
 }
