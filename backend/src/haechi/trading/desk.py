@@ -133,6 +133,7 @@ class Desk:
     known: dict[str, None] = field(default_factory=dict)  # exchange ids that are booked, newest last
     known_from_ms: int = 0  # an event older than this may be booked though it is not in `known`
     newest_ms: int = 0
+    taken_over_ms: int = -1  # the newest event of before the account was ours
     counters: dict[str, int] = field(default_factory=dict)
     bots: set[str] = field(default_factory=set)  # every bot that ever had an order here
     wallet: Decimal = ZERO
@@ -418,7 +419,7 @@ class Desk:
             await asyncio.gather(*(face.take(event) for face in faces))
 
     async def _filled(self, fill: Fill) -> None:
-        if await self._booked_before(fill.trade_id, fill.time_ms):
+        if await self._booked_before(fill.trade_id, fill.time_ms, ours=self._owner_of(fill.client_id) != EXTERNAL_OWNER):
             return
         reached("before_fill")
         one = self.orders.find(fill.client_id) or await self._from_table(fill.client_id)
@@ -488,8 +489,9 @@ class Desk:
                                   -piece.amounts.get(WALLET, ZERO), event.time_ms)
             await self._hand(piece.owner, part)
 
-    async def _booked_before(self, exchange_id: str, time_ms: int) -> bool:
-        if exchange_id in self.known:
+    async def _booked_before(self, exchange_id: str, time_ms: int, *, ours: bool = False) -> bool:
+        """Or before the account was taken over: the opening balance has it. ours: of an order of ours, so it cannot have."""
+        if exchange_id in self.known or (time_ms <= self.taken_over_ms and not ours):
             return True
         self.known[exchange_id] = None  # at once: it may come twice in one moment
         if len(self.known) > SEEN_KEPT:

@@ -121,12 +121,14 @@ class Check:
         for one in await desk.exchange.movements_since(since):
             self._past(one.movement_id, one.time_ms)
         positions, balance = await desk.exchange.positions(), await desk.exchange.balance()
-        opening = Moved("opening", "opening", balance.wallet, now if desk.mode != PAPER else desk.newest_ms)
+        desk.taken_over_ms = desk.newest_ms or -1
+        opening = Moved(ledger.OPENING, "opening", balance.wallet, now if desk.mode != PAPER else desk.newest_ms)
         pieces = desk.holdings.apply(opening, MANUAL_OWNER)
         adopted = [(one, desk.holdings.adopt(EXTERNAL_OWNER, one.symbol, one.quantity, one.entry)) for one in positions if one.quantity]
 
         async def work(session: Session) -> None:
-            await ledger.record(session, user_id=desk.user_id, account_id=desk.account_id, event=opening, pieces=pieces, order_id="")
+            await ledger.record(session, user_id=desk.user_id, account_id=desk.account_id, event=opening, pieces=pieces,
+                                order_id=str(desk.taken_over_ms))  # for the next start
             for position, parts in adopted:
                 await ledger.adopting(desk.user_id, desk.account_id, position, parts, now)(session)
 

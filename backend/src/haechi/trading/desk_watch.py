@@ -5,6 +5,7 @@ Every second by what the desk knows, every ten by what the exchange shows: posit
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from haechi.exchanges.port import OpenOrder
 from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER
 
 if TYPE_CHECKING:
-    from haechi.trading.desk import Desk
+    from haechi.trading.desk import Desk, Face
 
 EVERY_S = 1
 EVIDENCE_EVERY = 10  # rounds
@@ -33,6 +34,8 @@ class Watch:
         self.desk = desk
         self.rounds = 0
         self.since: dict[str, int] = {}  # owner:symbol -> when it was first seen without a stop
+        self.missing: dict[str, int] = {}  # owner:symbol -> so many looks at the exchange in a row showed no whole stop
+        self._pokes: set[asyncio.Task[None]] = set()
 
     async def live(self) -> None:
         while True:
@@ -53,9 +56,9 @@ class Watch:
             resting = sum((one.left for one in desk.orders.of(bot_id, symbol) if one.order.reduce_only and one.order.trigger is not None
                            and one.status == "open" and (one.order.side == "sell") == (held > 0)), ZERO)
             if shown is not None:
-                resting = min(resting, at_exchange(shown, desk.owner(bot_id).prefix, symbol, held))
-            await self._judge(bot_id, symbol, held, resting)
-        await self._tries()
+                self._seen(bot_id, symbol, held, resting, at_exchange(shown, desk.owner(bot_id).prefix, symbol, held))
+            self._judge(bot_id, symbol, held, resting)
+        self._tries()
         self._over({f"{owner}:{symbol}" for owner, symbol, _ in held_now})
 
     def _held(self) -> list[tuple[str, str, Decimal]]:
@@ -65,12 +68,34 @@ class Watch:
                  for symbol in holdings.symbols() for owner in holdings.owners(symbol) if owner != EXTERNAL_OWNER]
         return [one for one in found if one[2]]
 
-    async def _judge(self, bot_id: str, symbol: str, held: Decimal, resting: Decimal) -> None:
+    def _seen(self, bot_id: str, symbol: str, held: Decimal, resting: Decimal, shown: Decimal) -> None:
+        """What the desk believes to rest and the exchange does not show, twice: lists lag once."""
+        desk, key = self.desk, f"{bot_id}:{symbol}"
+        if shown >= abs(held) or resting < abs(held):
+            self.missing.pop(key, None)
+            return
+        self.missing[key] = self.missing.get(key, 0) + 1
+        desk.check.soon()
+        if self.missing[key] >= 2:
+            desk.alarm(bot_id, "naked", key=key, symbol=symbol, quantity=str(held), resting=str(shown))
+
+    def _poke(self, face: Face) -> None:
+        """Never waited for: who does not act is whom this looks after."""
+        task = asyncio.get_running_loop().create_task(face.poke())
+        self._pokes.add(task)
+        task.add_done_callback(self._pokes.discard)
+
+    async def settled(self) -> None:
+        """Those it has poked have acted."""
+        await asyncio.gather(*self._pokes)
+
+    def _judge(self, bot_id: str, symbol: str, held: Decimal, resting: Decimal) -> None:
         desk, key, now = self.desk, f"{bot_id}:{symbol}", self.desk.clock.now_ms()
         if resting >= abs(held):
             self.since.pop(key, None)
             for code in ("naked", "no_stop", "stop_refused"):
-                desk.calm(bot_id, code, key=key)
+                if code != "naked" or key not in self.missing:
+                    desk.calm(bot_id, code, key=key)
             return
         face = desk.faces.get(bot_id)
         if face is not None and not face.protected:
@@ -81,19 +106,21 @@ class Watch:
         if now - since >= NAKED_MS:
             desk.alarm(bot_id, "naked", key=key, symbol=symbol, quantity=str(held), resting=str(resting))
         if face is not None:
-            await face.poke()
+            self._poke(face)
 
-    async def _tries(self) -> None:
+    def _tries(self) -> None:
         desk = self.desk
         now = desk.clock.now_ms()
         for face in list(desk.faces.values()):
             if desk.due_again(face.owner, now):
-                await face.poke()
+                self._poke(face)
 
     def _over(self, held: set[str]) -> None:
         """Alarms about what is no longer there, also those of before a restart."""
         for key in self.since.keys() - held:
             del self.since[key]
+        for key in self.missing.keys() - held:
+            del self.missing[key]
         desk = self.desk
         for code, key in desk.office.alarms.of(desk.account_id):
             gone = code in OF_POSITIONS and ":" in key and key not in held

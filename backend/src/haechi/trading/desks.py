@@ -150,7 +150,7 @@ class Desks:
         desk = Desk(account.user_id, account.id, account.mode, account.isolation, exchange, self.office,
                     await ledger.holdings_of(session, account.id), known=dict.fromkeys(known), newest_ms=newest,
                     known_from_ms=await self._known_from(session, account.id, len(known)),
-                    wallet=await ledger.balance_of(session, account.id, WALLET))
+                    wallet=await ledger.balance_of(session, account.id, WALLET), taken_over_ms=await ledger.taken_over(session, account.id))
         rows = (await session.execute(select(Order).where(Order.account_id == account.id, Order.status.in_(ALIVE)))).scalars()
         for row in rows:
             desk.orders.add(working_of(row))

@@ -24,6 +24,7 @@ WALLET, CAPITAL, REALIZED, LIQUIDATION = posting.WALLET, posting.CAPITAL, postin
 FEES, FUNDING, NETTING, BOOKS = posting.FEES, posting.FUNDING, posting.NETTING, posting.BOOKS
 Unbalanced, balance_of, balances, DAY_MS = posting.Unbalanced, posting.balance_of, posting.balances, posting.DAY_MS
 KNOWN_KEPT = 5_000
+OPENING = "opening"  # the booking of what an account had on its first day; its order_id is how far that reaches
 FILL, FUNDED, LIQUIDATED, DEPOSIT, MOVEMENT, ADOPTED = "fill", "funding", "liquidation", "deposit", "movement", "adopted"
 KINDS = (FILL, FUNDED, LIQUIDATED, DEPOSIT, MOVEMENT, ADOPTED)
 Booked = Fill | Paid | Liquidated | Moved
@@ -101,3 +102,10 @@ async def known_since(session: Session, account_id: str) -> tuple[set[str], int]
     query = select(Booking.exchange_id, Booking.time_ms).where(Booking.account_id == account_id)
     rows = (await session.execute(query.order_by(Booking.time_ms.desc(), Booking.id.desc()).limit(KNOWN_KEPT))).all()
     return {row.exchange_id for row in rows}, max((row.time_ms for row in rows), default=0)
+
+
+async def taken_over(session: Session, account_id: str) -> int:
+    """The exchange's time up to which the opening balance holds everything that happened; -1 where nothing had."""
+    query = select(Booking.order_id).where(Booking.account_id == account_id, Booking.exchange_id == OPENING)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return int(found) if found else -1

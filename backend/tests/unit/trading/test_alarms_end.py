@@ -33,6 +33,7 @@ async def open_alarms(stage: Stage) -> list[str]:
 async def test_what_is_no_longer_held_needs_no_stop(stage: Stage, code: str) -> None:
     stage.desk.alarm("b1", code, key=KEY)
     await stage.desk.watch.once(evidence=False)  # nothing is held
+    await stage.desk.watch.settled()
     assert await open_alarms(stage) == []
     stage.desk.alarm("b1", code, key=KEY)
     assert await open_alarms(stage) == [code]
@@ -43,6 +44,7 @@ async def test_what_is_held_without_a_stop_rings_on(stage: Stage) -> None:
     stage.desk.alarm("b1", "naked", key=KEY)
     stage.later(1)
     await stage.desk.watch.once(evidence=False)
+    await stage.desk.watch.settled()
     assert await open_alarms(stage) == ["naked"]
 
 
@@ -54,6 +56,7 @@ async def test_an_alarm_of_before_a_restart_ends_too_and_is_not_told_twice(stage
     stage.desk.alarm("b1", "naked", key=KEY)
     assert len(await stage.rows(Alarm)) == 2
     await stage.desk.watch.once(evidence=False)
+    await stage.desk.watch.settled()
     assert await open_alarms(stage) == []
 
 
@@ -62,6 +65,7 @@ async def test_an_order_that_is_still_looked_for_rings_on(stage: Stage) -> None:
     name = await stage.sent(entry())
     stage.desk.alarm("b1", "unknown_order", key=name)
     await stage.desk.watch.once(evidence=False)
+    await stage.desk.watch.settled()
     assert await open_alarms(stage) == ["unknown_order"]
 
 

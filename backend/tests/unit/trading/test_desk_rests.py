@@ -182,6 +182,7 @@ async def test_what_is_no_longer_wished_needs_no_other_try(stage: Stage) -> None
 async def watched(stage: Stage, seconds: float = 1, *, evidence: bool = False) -> set[str]:
     stage.later(seconds)
     await stage.desk.watch.once(evidence=evidence)
+    await stage.desk.watch.settled()
     return stage.alarms() & {"naked", "no_stop"}
 
 

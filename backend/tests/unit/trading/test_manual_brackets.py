@@ -269,12 +269,15 @@ async def test_a_stop_that_is_refused_is_tried_again_and_rings_after_three_secon
     for _ in range(3):  # first seen a second after the fill
         stage.clock.advance(timedelta(seconds=1))
         await stage.desk.watch.once(evidence=False)
+        await stage.desk.watch.settled()
     assert not any("naked" in key for key in stage.office.alarms.ringing)
     stage.clock.advance(timedelta(seconds=1))
     await stage.desk.watch.once(evidence=True)
+    await stage.desk.watch.settled()
     assert any("naked" in key for key in stage.office.alarms.ringing) and stage.exchange.says == []
     assert "stop sell 1 at 58000" in stage.resting()
     await stage.desk.watch.once(evidence=True)
+    await stage.desk.watch.settled()
     assert not any("naked" in key for key in stage.office.alarms.ringing)
 
 
@@ -285,6 +288,7 @@ async def test_a_stop_nobody_answers_for_is_placed_again(stage: Stage) -> None:
     assert stage.resting() == ["limit sell 1 at 63000"]
     stage.clock.advance(timedelta(seconds=2))
     await stage.desk.watch.once(evidence=False)
+    await stage.desk.watch.settled()
     assert "stop sell 1 at 58000" in stage.resting()
 
 
