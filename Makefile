@@ -10,7 +10,7 @@ WORKERS ?= 2
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 COMPILE := ../$(BIN)/pip-compile -q --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header
 
-.PHONY: help run test services check bench soak mutants lock
+.PHONY: help run test services check bench soak mutants sabotage lock
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -48,7 +48,6 @@ soak: $(DEV) ## long searches: fresh random cases for engine, venue, grid and th
 mutants: $(DEV) ## plant faults in the engine and show that each is caught
 	$(BIN)/python backend/tests/oracle/mutations.py
 
-.PHONY: sabotage
 sabotage: $(DEV) ## plant bugs in trading and show that each is noticed by the tests named for it; ARGS=--write renews the table
 	$(BIN)/python backend/tests/sabotage.py $(ARGS)
 

@@ -92,7 +92,7 @@ def inside(backend: str, tests: tuple[str, ...], told: str) -> None:
     import haechi
 
     assert str(haechi.__file__).startswith(backend), haechi.__file__
-    sys.exit(pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", "--tb=line", "--disable-warnings", "-n", "0", *tests]))
+    sys.exit(pytest.main(["--no-header", "-p", "no:cacheprovider", "--tb=line", "--disable-warnings", "-n", "0", *tests]))
 
 
 def run(backend: Path, tests: tuple[str, ...]) -> tuple[int | None, str]:

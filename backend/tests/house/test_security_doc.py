@@ -160,9 +160,10 @@ def test_a_new_hash_costs_what_the_page_says() -> None:
 
 
 def rules() -> set[tuple[str, int, int, str]]:
-    """Of every route: what `limited(…)` was given."""
-    found = [inspect.getclosurevars(one.dependency).nonlocals.get("rule") for router in application.ROUTERS for route in router.routes
-             if isinstance(route, APIRoute) for one in route.dependencies if one.dependency is not None]
+    """Of every route: what `limited(…)` and `counted(…)` were given."""
+    calls = [one.call for router in application.ROUTERS for route in router.routes if isinstance(route, APIRoute)
+             for one in route.dependant.dependencies if inspect.isfunction(one.call)]
+    found = [inspect.getclosurevars(call).nonlocals.get("rule") for call in calls]
     return {(one.name, one.times, one.seconds, one.fail) for one in found if isinstance(one, Rule)}
 
 

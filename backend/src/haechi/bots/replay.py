@@ -21,8 +21,8 @@ from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
 from haechi.trading.journal import HEAD, RESTORED, lines
 
 EVENTS: dict[str, type[Any]] = {"bar": Bar, "fill": Fill, "paid": Paid, "liquidated": Liquidated, "price": Price}
-
 MISSED = "missed"  # a bar that closed while the bot was down
+KINDS = {*EVENTS, MISSED, RESTORED, "refused", "stop", "wish", "rest", "again"}
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -65,6 +65,8 @@ class _Replay:
             if waiting is not None and row["k"] not in ("again", RESTORED):
                 self._hear(waiting)
             waiting = None
+            if row["k"] not in KINDS:
+                raise BadInput(f"a journal has no line of kind {row['k']!r}")
             if row["k"] not in ("wish", RESTORED) and self.due and not self.stopping:
                 return Replayed(self.events, self.wishes, f"line {number}: the replay wished {self.due}, the journal nothing")
             if row["k"] == "fill":
@@ -107,10 +109,8 @@ class _Replay:
                 return self._compare_rest(msgspec.convert(row["orders"], list[Wanted]))
             case "again":
                 pass
-            case kind if kind in EVENTS or kind == MISSED:
+            case _:
                 self._hear(row)
-            case kind:
-                raise BadInput(f"a journal has no line of kind {kind!r}")
         return ""
 
     def _compare(self, wished: list[Wanted]) -> str:
