@@ -1,4 +1,5 @@
-"""Opens the desks where orders given by hand still rest or a bracket protects something: after a start nobody else would look there."""
+"""Opens the desks where orders still rest, a bracket protects something or anything is held: after a start nobody else would look
+there when no bot comes to work, as with one that has failed or was stopped without closing."""
 
 from __future__ import annotations
 
@@ -8,15 +9,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
-from haechi.platform.db import Database
+from haechi.platform.db import Database, Session
 from haechi.platform.house import House
 from haechi.trading.desks import ALIVE, Desks
-from haechi.trading.models import MANUAL, Account, Bracket, Order
+from haechi.trading.models import Account, Booking, Bracket, Order
 from haechi.trading.owner import Owner
 
-EVERY_S = 5
+EVERY_S = 30
+FIRST_S = 1  # until this process may trade
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +30,7 @@ class Standing:
 
     def __init__(self, database: Database, desks: Desks, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.database, self.desks, self.sleep = database, desks, sleep
+        self.began = False  # positions of before the start have been looked for; later ones are made at an open desk
 
     def condition(self) -> dict[str, Any]:
         return {"state": "up"}
@@ -39,19 +42,27 @@ class Standing:
                 await self.look()
             except Exception:
                 log.exception("standing_orders_not_looked_for")
-            await self.sleep(EVERY_S)
+            await self.sleep(EVERY_S if self.began else FIRST_S)
 
     async def look(self) -> None:
         """One look. Only the process that may trade opens desks."""
         if not self.desks.lease.held:
             return
         async with self.database.reading() as session:
-            orders = select(Order.account_id).where(Order.origin == MANUAL, Order.status.in_(ALIVE))
+            orders = select(Order.account_id).where(Order.status.in_(ALIVE))
             brackets = select(Bracket.account_id).where(Bracket.ended_ms.is_(None))
+            held = [] if self.began else await self._holding(session)
             query = select(Account.id, Account.user_id).where(Account.closed_at.is_(None),
-                                                              or_(Account.id.in_(orders), Account.id.in_(brackets)))
+                                                              or_(Account.id.in_(orders), Account.id.in_(brackets), Account.id.in_(held)))
             found = (await session.execute(query)).all()
         await asyncio.gather(*(self._opened(account_id, user_id) for account_id, user_id in found if account_id not in self.desks.open))
+
+    async def _holding(self, session: Session) -> list[str]:
+        """Accounts in whose books somebody holds something."""
+        newest = select(func.max(Booking.id)).where(Booking.symbol != "").group_by(Booking.account_id, Booking.symbol, Booking.bot_id)
+        rows = (await session.execute(select(Booking.account_id, Booking.held).where(Booking.id.in_(newest)))).all()
+        self.began = True
+        return sorted({account_id for account_id, held in rows if held})
 
     async def _opened(self, account_id: str, user_id: str) -> None:
         owner = Owner(user_id, account_id, "")

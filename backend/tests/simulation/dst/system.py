@@ -23,6 +23,7 @@ from haechi.trading.lease import Lease
 from haechi.trading.limits import RiskBook
 from haechi.trading.models import Account
 from haechi.trading.reserve import Reserve
+from haechi.trading.standing import Standing
 
 from . import inline_sqlite
 from .faults import Faults
@@ -97,6 +98,7 @@ class System:
         await self.desks.lead()
         self.tasks = [asyncio.create_task(self.desks.keep_leading(), name="lease"),
                       asyncio.create_task(self.bots.supervisor.run(), name="supervisor"),
+                      asyncio.create_task(Standing(self.database, self.desks, sleep=self.sleep).run(), name="standing"),
                       asyncio.create_task(self.kills.watch(self._glance), name="kills")]
 
     async def fall(self, ours: set[asyncio.Task[Any]]) -> None:
