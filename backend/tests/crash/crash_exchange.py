@@ -188,7 +188,7 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(folder: Path, seed: str, *, step_s: float = 0.012) -> AsyncIterator[Exchange]:
-    signing.WINDOW_MS = 1 << 40  # a reading that was on its way while minutes passed is no stolen one
+    window, signing.WINDOW_MS = signing.WINDOW_MS, 1 << 40  # a reading that was on its way while minutes passed is no stolen one
     made = Exchange(folder, seed, step_s=step_s)
     await made.server.start_server()
     playing = asyncio.create_task(made.play())
@@ -198,3 +198,4 @@ async def exchange(folder: Path, seed: str, *, step_s: float = 0.012) -> AsyncIt
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
         await made.server.close()
+        signing.WINDOW_MS = window

@@ -12,7 +12,7 @@ from typing import Any
 
 from crash_scene import forker, scene
 
-TRIALS = int(os.environ.get("HAECHI_TRIALS", "2"))
+TRIALS = int(os.environ.get("HAECHI_TRIALS", "1"))
 SOCKETS = 4  # two accounts, a public and a private one each
 
 

@@ -99,10 +99,10 @@ async def test_every_route_lets_in_exactly_whom_it_should(app, asker, kind):
     for path, method in ROUTES:
         expected = reading if method == "GET" else changing
         for prefix in ("", "/api/v1"):
-            answer = await app.http.request(method, prefix + path.replace("{id}", NOBODY), headers=headers, json=BODIES.get(path, {}))
+            answer = await app.http.request(method, prefix + path.replace("{id}", NOBODY).replace("{name}", "no_such_one"), headers=headers, json=BODIES.get(path, {}))
             if expected is not None:
                 assert code_of(answer) == expected, f"{method} {path}"
-            elif "{id}" in path:
+            elif "{id}" in path or "{name}" in path:
                 assert code_of(answer) == (404, "not_found"), f"{method} {path}"
             else:
                 assert answer.status_code in (200, 201), f"{method} {path}: {answer.text}"

@@ -46,7 +46,7 @@ class Doors:
         get("/slow")(self.slow)
         get("/own-timeout")(self.own_timeout)
         get("/stream", response_model=None)(self.stream)
-        get("/order/panic")(self.panic)
+        get("/order/close/all")(self.panic)
 
     async def fine(self) -> str:
         return "fine"
@@ -275,7 +275,7 @@ async def test_a_timeout_of_our_own_making_is_a_fault(opened):
 async def test_an_answer_that_has_begun_and_a_way_out_may_take_their_time(opened, doors):
     async with opened(request_seconds_max=0.3) as app:
         assert await statuses(app, ["/health/live"]) == [200]  # the first request builds the application
-        tasks = [asyncio.create_task(app.http.get(path)) for path in ("/stream", "/order/panic", "/slow")]
+        tasks = [asyncio.create_task(app.http.get(path)) for path in ("/stream", "/order/close/all", "/slow")]
         assert (await tasks[2]).status_code == 503  # that much time has gone by
         doors.open.set()
         assert [(await task).text for task in tasks[:2]] == ["first,last", '"closed all"']

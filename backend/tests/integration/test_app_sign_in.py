@@ -13,6 +13,7 @@ from haechi.identity.models import User, UserSession
 PUBLIC = {"/", "/docs", "/openapi.json", "/health", "/health/live", "/health/ready", "/auth/login", "/auth/login/2fa", "/auth/refresh",
           "/auth/register", "/auth/verify-email", "/auth/forgot-password", "/auth/reset-password",
           "/auth/oauth/{provider}/start", "/auth/oauth/{provider}/callback", "/auth/oauth/finish",
+          "/grid/market/{symbol}", "/grid-bot/market/{symbol}",
           "/metrics"}  # of this machine only
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from contextlib import asynccontextmanager
 
@@ -157,7 +158,7 @@ async def test_no_cookie_without_its_protections(tmp_path, running, scheme):
         async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://haechi.test", event_hooks={"response": [note]}) as browser:
             assert "/#oauth=" in (await browser.get(await stage.go("google", browser))).headers["location"]
             for method, path, operation in operations(stage.app):
-                await browser.request(method, path.format(provider="google", id=MISSING), params=wanted(operation))
+                await browser.request(method, re.sub(r"{[^}]+}", MISSING, path.replace("{provider}", "google")), params=wanted(operation))
     assert len(cookies) >= 2
     needed = {"httponly", "samesite=lax", *(["secure"] if scheme == "https" else [])}
     for cookie in cookies:

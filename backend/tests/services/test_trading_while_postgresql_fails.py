@@ -14,13 +14,14 @@ from random import Random
 from typing import Any
 
 import asyncpg
+import pytest
 from crash_scene import Scene, forker, migrated, people, scene
 
 from haechi.platform.columns import spelled
 from haechi.platform.db import Database
 from haechi.platform.migrate import upgrade
 
-TRIALS = int(os.environ.get("HAECHI_TRIALS", "2"))
+TRIALS = int(os.environ.get("HAECHI_TRIALS", "1"))
 TABLES = ("bots", "orders", "bookings", "ledger_entries", "alarms")
 
 
@@ -92,6 +93,7 @@ async def test_the_server_is_killed_and_comes_back(postgres_server: Any, postgre
         assert one.fills > 0
 
 
+@pytest.mark.skipif("HAECHI_TRIALS" not in os.environ, reason="takes a minute of waiting: part of make soak")
 async def test_a_stopped_leader_sends_nothing_after_another_took_over(postgres: str, tmp_path: Path) -> None:
     rng = Random("stopped")
     async with on_postgresql(postgres, tmp_path, "stopped") as one:

@@ -35,7 +35,9 @@ PRAGMAS = {"busy_timeout": BUSY_TIMEOUT_MS, "journal_mode": "wal", "foreign_keys
 
 # Any number, but the same in every process. Held until the transaction ends; waited for as long as SQLite's lock.
 WRITE_LOCK = 7_240_135_002
-TAKE_TURNS = text(f"SELECT set_config('lock_timeout', :ms, true), pg_advisory_xact_lock({WRITE_LOCK})")
+# A process that was stopped in the middle of its turn must not keep it for ever: the server ends a turn in which nothing happens.
+TAKE_TURNS = text("SELECT set_config('lock_timeout', :ms, true), set_config('idle_in_transaction_session_timeout', '10000', true), "
+                  f"pg_advisory_xact_lock({WRITE_LOCK})")
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for it, appendix A of its manual
 
 Session = AsyncSession

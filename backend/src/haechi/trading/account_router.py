@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy import select
 
-from haechi.errors import BadInput
+from haechi.errors import BadInput, Conflict
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Exchange, Position
 from haechi.identity.audit import Act, record
@@ -110,12 +110,11 @@ async def account_positions(user: CurrentUser, house: TheHouse, account_id: Want
 
 async def looked_at(house: House, user_id: str, account_id: str | None) -> tuple[Account, Exchange]:
     """The account and its exchange. Raises NotFound, Conflict, Refused, Unreachable."""
-    if account_id is None:
-        async with house.database.writing() as session:
-            account = await accounts.default_account(session, user_id, house.clock)
-    else:
-        async with house.database.reading() as session:
-            account = await accounts.account_of(session, user_id, account_id)
+    async with house.database.reading() as session:
+        own = account_id is None
+        account = await (accounts.own_account(session, user_id) if own else accounts.account_of(session, user_id, account_id or ""))
+    if account is None:  # asking makes none
+        raise Conflict("You have no paper account yet: it is made with your first bot or order, or by POST /account.", code="no_account")
     return account, await house.part(Connections).look_at(account)
 
 

@@ -37,11 +37,16 @@ async def account_of(session: Session, user_id: str, account_id: str) -> Account
     return found
 
 
-async def default_account(session: Session, user_id: str, clock: Clock) -> Account:
-    """The paper account named Paper, made when it is first needed: needs a writing session."""
+async def own_account(session: Session, user_id: str) -> Account | None:
+    """The paper account named Paper; None before it was needed."""
     query = select(Account).where(Account.user_id == user_id, Account.mode == PAPER, Account.name == DEFAULT_NAME,
                                   Account.closed_at.is_(None)).order_by(Account.id).limit(1)
-    found = (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def default_account(session: Session, user_id: str, clock: Clock) -> Account:
+    """The paper account named Paper, made when it is first needed: needs a writing session."""
+    found = await own_account(session, user_id)
     return found or await added(session, user_id, clock, mode=PAPER, name=DEFAULT_NAME)
 
 

@@ -62,7 +62,7 @@ class Desks:
         self.scribe = Scribe(database, fence=lease.fence, sleep=sleep)
         self.alarms = Alarms(self.scribe, clock)
         self.office = Office(self.scribe, gate, self.alarms, clock, reserve, lambda: lease.held,
-                             unbeaten=lambda: lease.epoch > 0, sleep=sleep)
+                             unbeaten=lambda: lease.epoch > 0 and self.scribe.down, sleep=sleep)
         self.open: dict[str, Desk] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
