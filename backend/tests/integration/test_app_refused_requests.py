@@ -21,6 +21,7 @@ from haechi.bots.models import RUNNING, STARTING, Bot
 from haechi.exchanges.port import NewOrder
 from haechi.identity.models import UserSession
 from haechi.markets.feed import Market
+from haechi.trading.accounts import default_account
 from haechi.trading.desks import Desks
 from haechi.trading.kill_switch import Kills
 from haechi.trading.limits import RiskSettings
@@ -56,7 +57,9 @@ class Scene:
     async def set(self) -> None:
         for who in ("mina", "jun", "stale", "killed", "narrow", "holder"):
             self.people[who] = await self.app.person(f"{who}@example.com")
-            await self.app.http.get("/account/balance", headers=self.people[who])  # makes the paper account
+            person = await user_of(self.app, f"{who}@example.com")
+            async with self.app.house.database.writing() as session:
+                await default_account(session, person.id, self.app.house.clock)
         await self._bots()
         await self._orders()
         self.app.house.part(Kills).turn_on("user", (await user_of(self.app, "killed@example.com")).id, by="test")

@@ -69,13 +69,19 @@ async def a_fill(there: Stage, account_id: str, trade: str, side: str, quantity:
 
 # ---- opened
 
-async def test_the_default_account_is_made_once_when_it_is_first_needed(there: Stage) -> None:
+async def test_the_default_account_is_made_when_it_is_first_needed_and_not_by_asking(there: Stage) -> None:
     mina = await there.person()
+    for path in ("/account/balance", "/account/positions"):
+        answer = await there.app.http.get(path, headers=mina)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "no_account")
     assert (await there.app.http.get("/account/list", headers=mina)).json() == {"items": []}
-    balances = [(await there.app.http.get("/account/balance", headers=mina)).json() for _ in range(2)]
-    assert balances[0] == balances[1] and (balances[0]["wallet"], balances[0]["mode"]) == ("10000.00000000", "paper")
+    for name in "ab":
+        made = await there.app.http.post("/bot-instances", headers=mina, json={"name": name, "strategy": "rsi", "symbol": "BTCUSDT"})
+        assert made.status_code == 201, made.text
     (account,) = (await there.app.http.get("/account/list", headers=mina)).json()["items"]
-    assert (account["id"], account["name"], account["capital"]) == (balances[0]["account_id"], "Paper", "10000")
+    assert (account["name"], account["capital"]) == ("Paper", "10000")
+    balance = (await there.app.http.get("/account/balance", headers=mina)).json()
+    assert (balance["account_id"], balance["wallet"], balance["mode"]) == (account["id"], "10000.00000000", "paper")
 
 
 async def test_paper_with_a_capital_of_its_own(there: Stage) -> None:
