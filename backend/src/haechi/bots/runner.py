@@ -383,6 +383,8 @@ class Runner:
                 self.journal.write("wish", orders=[Wanted(EXIT, -1 if held > 0 else 1, abs(held), "market", reduce_only=True)])
                 await self._converge()
             return
+        if self.mind.excess:
+            return  # what exits closed too much is its own until the desk has taken it back
         for one in desk.orders.of(self.owner.bot_id):
             if stop.flatten or not one.order.reduce_only:
                 await desk.door.cancel(one)

@@ -220,14 +220,15 @@ async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:
 
 
 def _agrees(runner: Runner, desk: Desk) -> None:
-    """Its memory against the books. A grid finds its line again from what it holds."""
+    """Its memory against the books. What exits closed too much it knows by itself; a grid finds its line again from what it holds."""
     one = runner.mind.spec.instrument
     held = one.lots(desk.holdings.quantity(runner.owner.bot_id, one.symbol))
-    if held == runner.mind.position:
+    if held == runner.mind.position + runner.mind.excess:
+        desk.over.remembered(runner.owner.bot_id, one.symbol, one.quantity(runner.mind.excess))
         return
     if isinstance(runner.mind, GridMind):
         runner.mind.recover(held)
         return
-    remembered, booked = one.quantity(runner.mind.position), one.quantity(held)
+    remembered, booked = one.quantity(runner.mind.position + runner.mind.excess), one.quantity(held)
     raise StateDiffers(f"The bot remembers {remembered} {one.symbol}, its account's books say {booked}.",
                        details={"remembered": str(remembered), "booked": str(booked)})

@@ -177,9 +177,13 @@ class LiveEngine:
         """A fill, whole or a piece, of one of our orders; of any other role: made by hand. Returns the lots that were too many.
 
         ts: open time of the bar it fell in; point: where the market stood. A fill against the position reduces it at most to nothing;
-        what an entry or a step has left over opens the other side, what others have left over is `excess` until a repair takes it back.
+        what an entry or a step has left over opens the other side, what others have left over is `excess` until a repair takes it back
+        (or the entry that was told after its own exit).
         """
-        if role == REPAIR and self.excess * side < 0:
+        opens = role == ENTRY or role.startswith(STEP)
+        if role == ENTRY:
+            self._entry_left(lots)
+        if (role == REPAIR or opens) and self.excess * side < 0:
             part = min(lots, abs(self.excess))
             paid = share_floor(fee, part, lots)
             self._repaired(side, part, price, paid)
@@ -187,9 +191,6 @@ class LiveEngine:
         held = abs(self.position)
         against = self.position * side < 0
         part = min(lots, held) if against else 0
-        opens = role == ENTRY or role.startswith(STEP)
-        if role == ENTRY:
-            self._entry_left(lots)
         if part:
             paid = share_floor(fee, part, lots)
             self._reduced(role, part, price, paid, ts)

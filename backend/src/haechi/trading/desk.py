@@ -26,6 +26,7 @@ from haechi.trading import ledger
 from haechi.trading.alarms import Alarms
 from haechi.trading.desk_check import Check
 from haechi.trading.desk_door import ORDERS, Answer, Door, Sent, moved
+from haechi.trading.desk_over import Over
 from haechi.trading.desk_watch import Watch
 from haechi.trading.gate import Gate
 from haechi.trading.manual import ManualFace
@@ -41,7 +42,7 @@ SEEN_KEPT = 100_000
 BACK_OFF_MS = (1_000, 2_000, 5_000, 15_000, 60_000)
 STOP_BACK_OFF_MS = (1_000, 1_000, 2_000, 5_000)  # protection is tried more eagerly
 DOUBT_MS = 2_000  # a stop that may or may not be there is placed again after this
-STOP, REPAIR = "stop", "repair"
+STOP = "stop"
 THROUGH = frozenset({"trigger", "price"})  # the market is beyond the stop already
 
 FILLED_SO_FAR = (update(ORDERS).where(ORDERS.c.user_id == bindparam("of_user"), ORDERS.c.id == bindparam("of_id"))
@@ -153,7 +154,7 @@ class Desk:
         self.ears: dict[str, Ear] = {}
         self.filled_ms: dict[tuple[str, str], int] = {}  # (owner, symbol) -> when it last changed
         self.unheard: set[str] = set()  # of whom something was booked while they were not at work: who comes reads it in the books
-        self.door, self.check, self.watch = Door(self), Check(self), Watch(self)
+        self.door, self.check, self.watch, self.over = Door(self), Check(self), Watch(self), Over(self)
         self.manual = ManualFace(self)
         self._backing: dict[tuple[str, str], Backing] = {}
         self._booking: set[asyncio.Future[object]] = set()
@@ -276,6 +277,8 @@ class Desk:
             found.append("unknown_order")
         if self.mismatch:
             found.append("mismatch")
+        if self.over.found:
+            found.append("over_closed")
         blind = self.exchange.blind()
         return (*found, f"blind: {blind}") if blind else tuple(found)
 
@@ -434,26 +437,11 @@ class Desk:
                 one.status = "open"
         reached("before_booking")
         self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
-        over = self._over_closed(owner, fill, one)  # before anything is awaited: another fill of the owner may be heard meanwhile
+        self.over.heard(owner, fill, one)
         for piece in pieces:
             part = fill if piece.owner == owner else part_of(fill, piece)
             self.filled_ms[piece.owner, fill.symbol] = self.clock.now_ms()
             await self._hand(piece.owner, part, role)
-        if one is not None and over:
-            await self._repair(owner, fill, one, over)
-
-    def _over_closed(self, owner: str, fill: Fill, one: Working | None) -> Decimal:
-        """What an exit left on the other side, signed."""
-        held = self.holdings.quantity(owner, fill.symbol)
-        if one is None or owner == EXTERNAL_OWNER or not (one.order.reduce_only and held) or (held > 0) != (fill.side == "buy"):
-            return ZERO
-        return held
-
-    async def _repair(self, owner: str, fill: Fill, one: Working, held: Decimal) -> None:
-        """Two exits that both filled (a stop beside an exit) must not leave the owner on the other side: the rest is taken back."""
-        self.alarm(owner, "over_closed", key=fill.trade_id, symbol=fill.symbol, quantity=str(held))
-        side = "sell" if held > 0 else "buy"
-        await self.send(self.owner(owner), [Ticket(REPAIR, fill.symbol, side, abs(held), leverage=max(one.leverage, 1), repairs=True)])
 
     async def _hand(self, owner: str, event: Event, role: str = "") -> None:
         face = self.manual if owner == MANUAL_OWNER else self.faces.get(owner)

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import insert, select
 
 from haechi.exchanges.errors import Refused, Unreachable
-from haechi.exchanges.port import Fill, Gone, Liquidated, Moved, NewOrder, Rejected, Seen
+from haechi.exchanges.port import Balance, Fill, Gone, Liquidated, Moved, NewOrder, Rejected, Seen
 from haechi.platform.db import Session
 from haechi.platform.points import reached
 from haechi.trading import ledger
@@ -87,7 +87,7 @@ class Check:
         """Until the timer or somebody who doubts; never shorter than PAUSE_S, so that no doubt becomes a storm."""
         desk = self.desk
         await desk.office.sleep(PAUSE_S)
-        doubtful = self.failures or not desk.ready or any(one.status == UNKNOWN for one in desk.orders.working.values())
+        doubtful = self.failures or not desk.ready or desk.over.found or any(one.status == UNKNOWN for one in desk.orders.working.values())
         wait = (DOUBTFUL_S * min(2 ** min(self.failures, 4), 10) if doubtful else EVERY_S) - PAUSE_S
         if self._wake.is_set():
             self._wake.clear()
@@ -150,10 +150,11 @@ class Check:
             self.rounds += 1
             await self._events(deep=deep)
             await self._orders()
-            await self._balances()
+            agreed = await self._balances()
             self.desk.ready = True
             reached("reconciled")
             self.reconciled_ms = self.desk.clock.now_ms()
+            await self.desk.over.take_back(agreed)
             await self._again()
 
     async def _events(self, *, deep: bool) -> None:
@@ -257,13 +258,19 @@ class Check:
 
     # ---- the sums
 
-    async def _balances(self) -> None:
-        """Positions and wallet. A difference seen twice, with nothing on its way, is one."""
+    async def _balances(self) -> set[str]:
+        """Positions and wallet. A difference seen twice, with nothing on its way, is one. Returns the symbols on which both sides hold
+        the same and nothing is on its way."""
         desk = self.desk
         positions = {one.symbol: one.quantity for one in await desk.exchange.positions() if one.quantity}
-        balance = await desk.exchange.balance()
-        mine = {symbol: desk.holdings.total(symbol) for symbol in desk.holdings.symbols() if desk.holdings.total(symbol)}
-        busy = any(one.status in (SENT, UNKNOWN) for one in desk.orders.working.values())
+        booked = {symbol: desk.holdings.total(symbol) for symbol in desk.holdings.symbols()}
+        moving = {one.order.symbol for one in desk.orders.working.values() if one.status in (SENT, UNKNOWN)}
+        mine = {symbol: quantity for symbol, quantity in booked.items() if quantity}
+        self._compare(positions, mine, await desk.exchange.balance(), busy=bool(moving))
+        return {symbol for symbol, quantity in booked.items() if quantity == positions.get(symbol, ZERO)} - moving
+
+    def _compare(self, positions: dict[str, Decimal], mine: dict[str, Decimal], balance: Balance, *, busy: bool) -> None:
+        desk = self.desk
         differs = "" if positions == mine else f"positions {shown(positions)} at the exchange, {shown(mine)} in the books"
         if not differs and balance.wallet != desk.wallet:
             differs = f"wallet {balance.wallet} at the exchange, {desk.wallet} in the books"

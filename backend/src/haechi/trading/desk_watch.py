@@ -122,8 +122,9 @@ class Watch:
         for key in self.missing.keys() - held:
             del self.missing[key]
         desk = self.desk
+        over = {":".join(found) for found in desk.over.found}
         for code, key in desk.office.alarms.of(desk.account_id):
-            gone = code in OF_POSITIONS and ":" in key and key not in held
+            gone = (code in OF_POSITIONS and ":" in key and key not in held) or (code == "over_closed" and key not in over)
             if gone or (code == "unknown_order" and key not in desk.orders.working):
                 desk.calm("", code, key=key)
 

@@ -161,6 +161,7 @@ class Desks:
             desk.counters[bot_id or f"m{account.id}"] = int(number) if number.isdecimal() else 0
         desk.bots.discard("")
         await desk.manual.restore(session)
+        await desk.over.restore(session)
         desk.day, desk.lost_today = self.clock.now_ms() // DAY_MS, await self._lost_today(session, account.id)
         return desk
 

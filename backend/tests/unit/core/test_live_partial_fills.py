@@ -171,6 +171,15 @@ def test_a_reducing_fill_without_a_position_is_all_excess() -> None:
     assert (engine.position, engine.excess) == (0, -3)
 
 
+def test_an_entry_that_is_told_after_its_own_exit_opens_nothing() -> None:
+    engine = engine_of()
+    bar(engine, ENTER_LONG)
+    assert fill(engine, "stop", -1, 10, 90, fee=90) == 10
+    assert fill(engine, "entry", 1, 10, 100, fee=100) == 0
+    assert (engine.position, engine.excess, engine.resting()) == (0, 0, {})
+    assert engine.wallet == Costs().capital * 10**8 - 10 * 10 * ONE.unit - 190
+
+
 @pytest.mark.parametrize("role", ["", "manual", "repair"])
 def test_what_a_hand_adds_is_held_and_protected(role: str) -> None:
     engine = long_of(engine_of())

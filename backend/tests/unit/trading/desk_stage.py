@@ -219,6 +219,7 @@ class Puppet:
     """A mind that wishes what the test says, and wants a stop at `stop` ticks under all it holds."""
 
     leverage, cross, watches_price, protected, equity, name, ended_by = 1, False, False, True, scaled("10000000"), "puppet", ""
+    excess = 0
     stop = 580_000
 
     def __init__(self, position: int = 0, entry_ts: int = 0) -> None:

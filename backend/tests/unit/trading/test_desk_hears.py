@@ -128,19 +128,6 @@ async def test_money_that_moves_changes_the_wallet_and_is_no_loss(stage: Stage) 
     assert stage.desk.wallet == before - 500 == await wallet_of(stage) and stage.desk.loss_today(stage.clock.now_ms()) == 0
 
 
-async def test_what_two_exits_closed_too_much_is_taken_back(stage: Stage) -> None:
-    joined(stage)
-    await stage.held()
-    protect, exit_id = await stage.sent(stop()), await stage.sent(leave())
-    await stage.desk.hear(stage.exchange.fill(exit_id, "1"))
-    assert "over_closed" not in stage.alarms()
-    await stage.desk.hear(stage.exchange.fill(protect, "1", "58000"))
-    repair = stage.exchange.placed[-1]
-    assert (repair.side, repair.quantity, repair.kind) == ("buy", D(1), "market") and "over_closed" in stage.alarms()
-    await stage.desk.hear(stage.exchange.fill(repair.client_id, "1", "58000"))
-    assert stage.desk.holdings.symbols() == [] and stage.exchange.position == 0
-
-
 async def test_what_is_closed_by_hand_at_the_exchange_is_told_to_whom_it_belonged(stage: Stage) -> None:
     face, _ = joined(stage)
     await stage.held()

@@ -1,0 +1,90 @@
+"""What exits closed too much: a stop beside an exit that both filled leave their owner on the other side of what it held.
+
+Known from the fill on, and after a restart by the books. It is taken back at the market, but not before the exchange has shown the
+position that the books have: for a moment a fill that is only late looks the same. Until then the account takes on no new risk.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from haechi.exchanges.port import Fill
+from haechi.platform.db import Session
+from haechi.trading.models import Booking, Order
+from haechi.trading.owner import EXTERNAL_OWNER
+from haechi.trading.working import Ticket, Working
+
+if TYPE_CHECKING:
+    from haechi.trading.desk import Desk
+
+REPAIR = "repair"
+ZERO = Decimal(0)
+
+
+class Over:
+    """Of one desk. `found`: (owner, symbol) -> signed quantity that no plan wants."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.found: dict[tuple[str, str], Decimal] = {}
+
+    def heard(self, owner: str, fill: Fill, one: Working | None) -> None:
+        """After the fill is in the holdings."""
+        key = owner, fill.symbol
+        change = fill.quantity if fill.side == "buy" else -fill.quantity
+        held = self.desk.holdings.quantity(*key)
+        if one is not None and one.role == REPAIR:
+            self._set(key, self.found.get(key, ZERO) + change)
+        elif one is not None and owner != EXTERNAL_OWNER:
+            self._set(key, self.found.get(key, ZERO) + beyond(held, change, reduces=one.order.reduce_only))
+        if self.found.get(key, ZERO) * held <= 0:
+            self._set(key, ZERO)
+
+    def _set(self, key: tuple[str, str], quantity: Decimal) -> None:
+        before = self.found.pop(key, ZERO)
+        if quantity:
+            self.found[key] = quantity
+        if quantity and not before:
+            self.desk.alarm(key[0], "over_closed", key=":".join(key), symbol=key[1], quantity=str(quantity))
+            self.desk.check.soon()
+
+    def remembered(self, owner: str, symbol: str, quantity: Decimal) -> None:
+        """A bot's mind knows it, whatever was booked since."""
+        if quantity:
+            self._set((owner, symbol), quantity)
+
+    async def restore(self, session: Session) -> None:
+        """By the newest fill of each owner and symbol. A bot that comes to work knows more (`remembered`)."""
+        desk, holdings = self.desk, self.desk.holdings
+        for owner, symbol in [(owner, symbol) for symbol in holdings.symbols() for owner in holdings.owners(symbol)]:
+            query = (select(Booking.side, Booking.quantity, Order.reduce_only).join(Order, Order.id == Booking.order_id)
+                     .where(Booking.account_id == desk.account_id, Booking.bot_id == owner, Booking.symbol == symbol,
+                            Order.user_id == desk.user_id)
+                     .order_by(Booking.id.desc()).limit(1))
+            row = (await session.execute(query)).first()
+            if row is not None and owner != EXTERNAL_OWNER:
+                change = row.quantity if row.side == "buy" else -row.quantity
+                self._set((owner, symbol), beyond(holdings.quantity(owner, symbol), change, reduces=row.reduce_only))
+
+    async def take_back(self, agreed: set[str]) -> None:
+        """agreed: symbols whose position the exchange has just shown as the books have it, with nothing on its way."""
+        desk = self.desk
+        for (owner, symbol), over in list(self.found.items()):
+            held = desk.holdings.quantity(owner, symbol)
+            if symbol not in agreed or any(one.role == REPAIR for one in desk.orders.of(owner, symbol)):
+                continue
+            quantity, net = min(abs(over), abs(held)), desk.holdings.total(symbol)
+            reduces = net * over > 0 and abs(net) >= quantity  # on a netted account the exchange may see no position to reduce
+            side = "sell" if over > 0 else "buy"
+            await desk.send(desk.owner(owner), [Ticket(REPAIR, symbol, side, quantity, reduce_only=reduces, repairs=True,
+                                                       leverage=desk.leverages.get(symbol, 1))])
+
+
+def beyond(held: Decimal, change: Decimal, *, reduces: bool) -> Decimal:
+    """What of a reducing fill went beyond there being something to reduce, signed. held: after it."""
+    if not reduces or held * change <= 0:
+        return ZERO
+    return change if abs(change) < abs(held) else held
