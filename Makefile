@@ -20,7 +20,7 @@ run: $(STAMP) ## install and start the platform; ARGS="--market FILE --speed 600
 	$(BIN)/haechi serve $(ARGS)
 
 test: $(DEV) $(CLIENTS) ## install and run every test
-	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) --dist worksteal $(TESTS)
 
 services: $(DEV) ## the tests over private PostgreSQL, Redis and nginx alone; what is not installed is skipped
 	$(BIN)/python -m pytest -c backend/pyproject.toml --rootdir backend -n $(WORKERS) -rs backend/tests/services

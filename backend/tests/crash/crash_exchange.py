@@ -171,6 +171,10 @@ class Exchange:
         while self.clock.sending > 0:  # noqa: ASYNC110 - another process says it in shared memory
             await asyncio.sleep(0.001)
 
+    def nothing_is_on_its_way(self) -> None:
+        """Whoever said so is dead."""
+        self.clock.sending = 0
+
     async def goes(self, bars: int = 0) -> None:
         """On; returns after so many bars."""
         self._stands.clear()

@@ -33,6 +33,7 @@ from haechi.trading.models import DEMO, Account
 HERE = Path(__file__).parent
 SRC = HERE.parents[1] / "src"
 PATIENCE_S = 60.0  # of a fault; a start takes a tenth of a second
+BARS_MAX = 400
 SETTLE_TRIES, LOOKS, LOOK_S, SETTLE_BARS = 4, 300, 0.05, 3  # a round of the reconciliation is due every ten seconds
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,6 +71,7 @@ class Forker:
         self.ready: set[int] = set()
         self.forked: list[int] = []
         self.loaded = False
+        self.on_end: Callable[[], None] = lambda: None
         self._changed = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
 
@@ -80,6 +82,7 @@ class Forker:
             async with self._changed:
                 if word == "ended":
                     self.ended[int(pid)] = int(rest[0])
+                    self.on_end()
                 elif word == "ready":
                     self.ready.add(int(pid))
                 elif word == "forked":
@@ -167,9 +170,21 @@ class Scene:
             await self.forker.until(lambda: pid in self.forker.ended)
         except TimeoutError:
             raise AssertionError(f"it did not come to {self.crash_at or 'its end'} in {PATIENCE_S} s:\n{self.log()}") from None
-        self.exchange.clock.sending = 0
         assert self.forker.ended[pid] == -signal.SIGKILL, f"it ended by itself:\n{self.log()}"
         self.kills += 1
+
+    @property
+    def holding(self) -> bool:
+        """Whether a bot whose plan has a stop holds something."""
+        return any(watched.member.account.lots(m) for watched in self.judge.accounts.values() for m in watched.stopped)
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """The market goes on until it has: when is chance, that it comes to it is the case."""
+        for _ in range(BARS_MAX):
+            if happened():
+                return
+            await self.exchange.goes(1)
+        raise AssertionError(f"it did not come to it in {BARS_MAX} bars\n{self.log()}")
 
     def log(self) -> str:
         path = self.folder / "log"
@@ -178,9 +193,11 @@ class Scene:
     # ---- the judge
 
     async def rests(self) -> None:
-        """The market stands still; everything agrees. Raises Broken with what does not."""
+        """Some bars later, so that what was lost can be known to be, the market stands still; everything agrees. Raises Broken with what
+        does not."""
         fault: Broken | None = None
         for _ in range(SETTLE_TRIES):
+            await self.exchange.goes(SETTLE_BARS)
             await self.exchange.stands()
             for _ in range(LOOKS):
                 try:
@@ -191,7 +208,6 @@ class Scene:
                 else:
                     self.settled += 1
                     return
-            await self.exchange.goes(SETTLE_BARS)
         open_here = self.judge.rows("SELECT id, role, kind, status, filled, reason, sent_ms, updated_ms FROM orders WHERE status IN ('sent', 'open', 'unknown')")
         raise Broken(f"{fault}\nby the table not over at {self.exchange.clock.now_ms()}: {open_here}\n{self.log()}")
 
@@ -251,6 +267,7 @@ async def scene(folder: Path, forked: Forker, seed: str, template: Path, **given
         there.stops.watched = {(one.member.name, m) for one in watched for m in one.stopped}
         judge = Judge(there.floor, History(), database, watched, there.clock.now_ms, lambda _member, _since: (False, False, 0))
         made = Scene(there, forked, folder, database, f"sqlite+aiosqlite:///{database}", judge)
+        forked.on_end = there.nothing_is_on_its_way
         try:
             yield made
         finally:

@@ -38,6 +38,7 @@ from haechi.core.risk import Limits
 from haechi.exchanges.bitget import budget
 from haechi.exchanges.bitget.adapter import Bitget
 from haechi.exchanges.bitget.budget import Address
+from haechi.exchanges.bitget.examine import Examined
 from haechi.exchanges.bitget.sign import ApiKey
 from haechi.exchanges.port import Bar, NewOrder, Outcome
 from haechi.identity.models import User
@@ -67,6 +68,15 @@ class Counted(Bitget):
     """Says when something is on its way."""
 
     said: SharedClock
+
+    async def start(self) -> Examined:
+        """The exchange's clock is this one; time that passed while it was asked for would look like a difference of minutes."""
+        self.said.sending += 1
+        try:
+            await self.rest.measure()
+        finally:
+            self.said.sending -= 1
+        return await super().start()
 
     async def place(self, order: NewOrder) -> Outcome:
         self.said.sending += 1

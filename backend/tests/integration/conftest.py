@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,15 +19,19 @@ import pytest
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import make_url
+from starlette.routing import BaseRoute
 
 from haechi.app import create_app
 from haechi.identity.service import Identity
 from haechi.platform.clock import SetClock
+from haechi.platform.db import Database
 from haechi.platform.house import House, OpenPart
+from haechi.platform.migrate import upgrade
 from haechi.research.jobs import Jobs
 from haechi.settings import load_settings
 
-# The real cost would be most of the time of these tests; that of the demo user, made at the start, is the real one.
+# The real cost would be most of the time of these tests.
 CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1), Argon2Hasher()))
 NOBODY = "http://127.0.0.1:9"  # where no exchange answers: tests leave this machine alone
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,10 +101,41 @@ def running() -> Callable[..., AbstractAsyncContextManager[Running]]:
     return run
 
 
+class Cheap:
+    """A part that makes hashing cheap, before the demo user is made."""
+
+
+@asynccontextmanager
+async def open_cheap_hashing(house: House) -> AsyncIterator[Cheap]:
+    house.part(Identity).passwords.hashers = CHEAP
+    yield Cheap()
+
+
+_template: list[Path] = []  # of this process
+_routes: list[BaseRoute] = []  # too: they know nothing of their app, and FastAPI takes longest for making them
+
+
+async def begin_with_tables(url: str) -> None:
+    """A new SQLite file begins as a copy of one whose tables are made: migrating each anew would be half the time of these tests."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or os.access(str(address.database), os.F_OK):
+        return
+    if not _template:
+        folder = Path(tempfile.mkdtemp(prefix="haechi-tables-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        database = Database(f"sqlite+aiosqlite:///{folder}/tables.db")
+        await upgrade(database)
+        await database.close()
+        _template.append(folder / "tables.db")
+    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_template[0], str(address.database))
+
+
 @asynccontextmanager
 async def run(folder: Path, *, parts: Sequence[OpenPart] = (), **settings: Any) -> AsyncIterator[Running]:
     """Open everything, as a server does; close it in the end."""
     made = load_settings(_env_file=None, haechi_var=folder / "var", haechi_data=folder / "data", **{"bitget_rest": NOBODY, "reserve_mib": 1, **settings})
+    await begin_with_tables(made.database)
     clock, executor, said = SetClock(START), HeldExecutor(), []
 
     @asynccontextmanager
@@ -107,8 +146,10 @@ async def run(folder: Path, *, parts: Sequence[OpenPart] = (), **settings: Any) 
         finally:
             await jobs.close()
 
-    app = create_app(made, clock=clock, parts=[open_held_jobs, *parts], announce=said.append)
+    app = create_app(made, clock=clock, parts=[open_cheap_hashing, open_held_jobs, *parts], announce=said.append)
+    if not _routes:
+        _routes.extend(app.router.routes)
+    app.router.routes[:] = _routes
     async with app.router.lifespan_context(app), httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://haechi.test") as http:
-        app.state.house.part(Identity).passwords.hashers = CHEAP
         yield Running(app, http, clock, executor, said)

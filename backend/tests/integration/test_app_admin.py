@@ -379,7 +379,6 @@ def logging_on():
     yield
     root.handlers[:], level = before
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 async def test_the_newest_log_lines_are_shown_without_secrets(logging_on, app):

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 from people import PASSWORD, bearer, code, letters, mailed, registered, signed_in, user_of, with_2fa
 from test_app_strange_input import filled, named, operations, schema_of
@@ -42,7 +41,6 @@ def lines() -> Iterator[io.StringIO]:
     logging.getLogger("httpx").setLevel(logging.NOTSET)
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def spellings(secret: str) -> set[bytes]:

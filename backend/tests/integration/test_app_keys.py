@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 from exchange_stage import SECRETS, Stage, stage
 from sqlalchemy import text
 from test_app_canaries import found_in
@@ -39,7 +38,6 @@ def lines() -> Iterator[io.StringIO]:
     yield said
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def states(key: dict[str, Any]) -> dict[str, str]:

@@ -16,7 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 from people import PASSWORD, bearer, code, signed_in, with_2fa
 from sqlalchemy import text
@@ -39,7 +38,6 @@ def here(tmp_path, monkeypatch):
     yield tmp_path
     root.handlers[:], level = before
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

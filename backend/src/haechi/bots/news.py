@@ -36,10 +36,13 @@ OBSERVED = (update(TABLE).where(TABLE.c.id == bindparam("of"), TABLE.c.desired =
             .values({name: bindparam(f"new_{name}") for name in ("observed", "reason", "attempts", "retry_ms", "ended_at")}))
 
 
+# Asked every second: building it each time would cost more than the question.
+DIFFERING = select(*COLUMNS, Bot.flatten).where(DIFFERS, Bot.retry_ms <= bindparam("now")).order_by(Bot.id)
+
+
 async def differing(session: Session, now_ms: int) -> list[tuple[Due, bool]]:
     """Bots that are not as desired and whose next try has come; and whether what they hold is to be closed."""
-    query = select(*COLUMNS, Bot.flatten).where(DIFFERS, Bot.retry_ms <= now_ms).order_by(Bot.id)
-    return [(Due(*row[:4]), row[4]) for row in (await session.execute(query)).all()]
+    return [(Due(*row[:4]), row[4]) for row in (await session.execute(DIFFERING, {"now": now_ms})).all()]
 
 
 async def of_account(session: Session, user_id: str, account_id: str) -> list[Due]:

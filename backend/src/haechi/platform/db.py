@@ -24,7 +24,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from haechi.errors import HaechiError
 from haechi.platform.points import reached
-from haechi.platform.together import Together, Work
+from haechi.platform.together import Together, Work, worked
 
 BUSY_TIMEOUT_MS = 5000
 CONNECTIONS = 5
@@ -119,7 +119,7 @@ class Database:
             async with self._turn():
                 return await self._together.write(works)
         async with self.writing() as session:
-            results = [await work(session) for work in works]
+            results: list[Any] = await session.run_sync(worked, works)
             reached("before_commit")
         return results
 

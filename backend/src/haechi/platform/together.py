@@ -7,9 +7,8 @@ transaction is handed over once: the works run there, one after the other, and t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from sqlalchemy import Engine
@@ -46,11 +45,6 @@ class Direct:
     async def flush(self) -> None:
         self.session.flush()
 
-    @asynccontextmanager
-    async def begin_nested(self) -> AsyncIterator[None]:
-        with self.session.begin_nested():
-            yield
-
 
 class Together:
     """Over an engine that blocks. One transaction at a time."""
@@ -66,8 +60,7 @@ class Together:
 
     def _written(self, works: Sequence[Work]) -> list[Any]:
         with self._sessions.begin() as session:
-            direct = cast(AsyncSession, Direct(session))
-            results = [at_once(work(direct)) for work in works]
+            results = worked(session, works)
             reached("before_commit")
         return results
 
@@ -75,6 +68,12 @@ class Together:
         """What is under way is finished first."""
         await asyncio.to_thread(self._thread.shutdown)
         self.engine.dispose()
+
+
+def worked(session: Session, works: Sequence[Work]) -> list[Any]:
+    """One after the other -> their results."""
+    direct = cast(AsyncSession, Direct(session))
+    return [at_once(work(direct)) for work in works]
 
 
 def at_once(work: Awaitable[Any]) -> Any:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -29,6 +30,7 @@ from haechi.trading.desk_door import ORDERS, Answer, Door, Sent, moved
 from haechi.trading.desk_over import Over
 from haechi.trading.desk_watch import Watch
 from haechi.trading.gate import Gate
+from haechi.trading.lease import LeaseLost
 from haechi.trading.manual import ManualFace
 from haechi.trading.models import CANCELED, EXTERNAL, FILLED, REJECTED, UNKNOWN, Order
 from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER, Owner
@@ -142,6 +144,7 @@ class Desk:
     lost_today: Decimal = ZERO  # realised, with fees and funding; negative is a gain
     ready: bool = False
     mismatch: str = ""
+    unbooked: str = ""  # what the ledger could not take, and why
     skew_ms: int = 0
 
     def __post_init__(self) -> None:
@@ -157,14 +160,18 @@ class Desk:
         self.door, self.check, self.watch, self.over = Door(self), Check(self), Watch(self), Over(self)
         self.manual = ManualFace(self)
         self._backing: dict[tuple[str, str], Backing] = {}
-        self._booking: set[asyncio.Future[object]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.closed = False
 
     # ---- life
 
     async def open(self) -> None:
-        """Reconcile; until that is done nothing is sent. Raises Unreachable or Refused."""
+        """Reconcile; until that is done nothing is sent. Raises Unreachable or Refused.
+
+        What fills or is paid while we ask must not fall between the asking and the listening, so the listening comes first.
+        """
+        for symbol in sorted({one.order.symbol for one in self.orders.working.values()} | set(self.holdings.symbols())):
+            self.follow(symbol)
         await self.check.begin()
         self._tasks = [asyncio.create_task(self.check.live()), asyncio.create_task(self.watch.live())]
 
@@ -279,6 +286,8 @@ class Desk:
             found.append("mismatch")
         if self.over.found:
             found.append("over_closed")
+        if self.unbooked:
+            found.append("unbooked")
         blind = self.exchange.blind()
         return (*found, f"blind: {blind}") if blind else tuple(found)
 
@@ -507,7 +516,12 @@ class Desk:
                     await moved(user_id, client_id, FILLED, now)(session)
             reached("in_booking")
 
-        self.later(work)
+        self.later(work, or_else=partial(self._unbooked, ledger.named(event)[1]))
+
+    def _unbooked(self, exchange_id: str, fault: BaseException) -> None:
+        """By a fault that is ours: the database is there and does not take it. A restart fetches it again; until then nothing is added."""
+        self.unbooked = f"{exchange_id}: {type(fault).__name__}"
+        self.alarm("", "unbooked", key="", event=exchange_id, fault=type(fault).__name__)
 
     async def _from_table(self, client_id: str) -> Working | None:
         """An order that ended long ago and fills after all."""
@@ -545,12 +559,20 @@ class Desk:
     def owner(self, bot_id: str) -> Owner:
         return Owner(self.user_id, self.account_id, bot_id)
 
-    def later(self, work: Work) -> None:
-        """Written in its turn."""
+    def later(self, work: Work, *, or_else: Callable[[BaseException], None] | None = None) -> None:
+        """Written in its turn. or_else: hears why it never will be, while this desk is open and this process the one that trades."""
         try:
-            self.scribe.later(work)
+            written = self.scribe.later(work)
         except Unwritten:
             log.exception("line_lost", account_id=self.account_id)
+            return
+        if or_else is not None:
+            written.add_done_callback(lambda done: self._heard_why(done, or_else))
+
+    def _heard_why(self, done: asyncio.Future[object], or_else: Callable[[BaseException], None]) -> None:
+        fault = None if done.cancelled() else done.exception()
+        if fault is not None and not self.closed and not isinstance(fault, Unwritten | LeaseLost):
+            or_else(fault)
 
     def alarm(self, bot_id: str, code: str, *, key: str, **facts: object) -> None:
         self.office.alarms.ring(self.owner(bot_id), code, key=key, **facts)

@@ -103,11 +103,15 @@ class Check:
     # ---- the first time
 
     async def begin(self) -> None:
-        """Before the first order. A new account is taken over as it is; an old one is brought up to date."""
+        """Before the first order. A new account is taken over as it is; an old one is brought up to date. Books that differ are looked
+        at until they agree or are known to differ."""
         desk = self.desk
         if not desk.known:
             await self._take_over()
         await self.once(deep=True)
+        while not desk.ready:
+            await desk.office.sleep(PAUSE_S)
+            await self.once(deep=True)
 
     async def _take_over(self) -> None:
         """The first day: what is there is booked as it stands, before anything is sent; what happened before is no news."""
@@ -151,7 +155,7 @@ class Check:
             await self._events(deep=deep)
             await self._orders()
             agreed = await self._balances()
-            self.desk.ready = True
+            self.desk.ready = self.desk.ready or self._differed is None or bool(self.desk.mismatch)
             reached("reconciled")
             self.reconciled_ms = self.desk.clock.now_ms()
             await self.desk.over.take_back(agreed)

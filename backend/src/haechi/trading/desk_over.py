@@ -33,33 +33,28 @@ class Over:
 
     def heard(self, owner: str, fill: Fill, one: Working | None) -> None:
         """After the fill is in the holdings."""
-        key = owner, fill.symbol
+        symbol = fill.symbol
         change = fill.quantity if fill.side == "buy" else -fill.quantity
-        held = self.desk.holdings.quantity(*key)
+        held, over = self.desk.holdings.quantity(owner, symbol), self.found.get((owner, symbol), ZERO)
         if one is not None and one.role == REPAIR:
-            self._set(key, self.found.get(key, ZERO) + change)
+            over += change
         elif one is not None and owner != EXTERNAL_OWNER:
-            self._set(key, self.found.get(key, ZERO) + beyond(held, change, reduces=one.order.reduce_only))
-        if self.found.get(key, ZERO) * held <= 0:
-            self._set(key, ZERO)
-
-    def _set(self, key: tuple[str, str], quantity: Decimal) -> None:
-        before = self.found.pop(key, ZERO)
-        if quantity:
-            self.found[key] = quantity
-        if quantity and not before:
-            self.desk.alarm(key[0], "over_closed", key=":".join(key), symbol=key[1], quantity=str(quantity))
-            self.desk.check.soon()
+            over += beyond(held, change, reduces=one.order.reduce_only)
+        self.remembered(owner, symbol, over if over * held > 0 else ZERO)
 
     def remembered(self, owner: str, symbol: str, quantity: Decimal) -> None:
-        """A bot's mind knows it, whatever was booked since."""
+        """So much it is. A bot's mind knows it, whatever was booked since."""
+        before = self.found.pop((owner, symbol), ZERO)
         if quantity:
-            self._set((owner, symbol), quantity)
+            self.found[owner, symbol] = quantity
+        if quantity and not before:
+            self.desk.alarm(owner, "over_closed", key=f"{owner}:{symbol}", symbol=symbol, quantity=str(quantity))
+            self.desk.check.soon()
 
     async def restore(self, session: Session) -> None:
         """By the newest fill of each owner and symbol. A bot that comes to work knows more (`remembered`)."""
         desk, holdings = self.desk, self.desk.holdings
-        for owner, symbol in [(owner, symbol) for symbol in holdings.symbols() for owner in holdings.owners(symbol)]:
+        for owner, symbol in [(name, held) for held in holdings.symbols() for name in holdings.owners(held)]:
             query = (select(Booking.side, Booking.quantity, Order.reduce_only).join(Order, Order.id == Booking.order_id)
                      .where(Booking.account_id == desk.account_id, Booking.bot_id == owner, Booking.symbol == symbol,
                             Order.user_id == desk.user_id)
@@ -67,7 +62,7 @@ class Over:
             row = (await session.execute(query)).first()
             if row is not None and owner != EXTERNAL_OWNER:
                 change = row.quantity if row.side == "buy" else -row.quantity
-                self._set((owner, symbol), beyond(holdings.quantity(owner, symbol), change, reduces=row.reduce_only))
+                self.remembered(owner, symbol, beyond(holdings.quantity(owner, symbol), change, reduces=row.reduce_only))
 
     async def take_back(self, agreed: set[str]) -> None:
         """agreed: symbols whose position the exchange has just shown as the books have it, with nothing on its way."""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
@@ -24,7 +24,10 @@ RENEW_S = 3 / 2
 OWN_TTL_S = TTL_MS * 8 / 10 / 1000  # we stop a little before others may begin
 
 
-EPOCH = select(Row.epoch).where(Row.name == NAME)
+ROWS = Row.__table__
+EPOCH = select(ROWS.c.epoch).where(ROWS.c.name == NAME)
+RENEW = (update(ROWS).where(ROWS.c.name == NAME, ROWS.c.epoch == bindparam("mine"))  # type: ignore[arg-type]
+         .values(expires_ms=bindparam("until")))
 
 
 class LeaseLost(Exception):
@@ -67,7 +70,7 @@ class Lease:
     async def _renew(self) -> bool:
         began, now = self.clock.monotonic(), self.clock.now_ms()
         async with self.database.writing() as session:
-            done = await session.execute(update(Row).where(Row.name == NAME, Row.epoch == self.epoch).values(expires_ms=now + TTL_MS))
+            done = await session.execute(RENEW, {"mine": self.epoch, "until": now + TTL_MS})
         if not done.rowcount:  # type: ignore[attr-defined]
             self.epoch = 0
             return False

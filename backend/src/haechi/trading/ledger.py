@@ -51,7 +51,8 @@ async def book(session: Session, booking: Booking, amounts: Mapping[str, Decimal
     """Write one booking with its entries; False, and nothing written, when the exchange's id is booked already."""
     if await is_booked(session, booking.account_id, booking.exchange_id):
         return False
-    return await written(session, [(booking, amounts)])
+    await written(session, [(booking, amounts)])
+    return True
 
 
 def named(event: Booked) -> tuple[str, str]:
@@ -71,10 +72,11 @@ async def _once(session: Session, user_id: str, account_id: str, kind: str, exch
                 time_ms: int, pieces: Iterable[Piece]) -> bool:
     if await is_booked(session, account_id, exchange_id):
         return False
-    return await written(session, [(Booking(
+    await written(session, [(Booking(
         user_id=user_id, account_id=account_id, bot_id=piece.owner, exchange_id=exchange_id, kind=kind, order_id=order_id,
         symbol=piece.symbol, side=side_of(piece.quantity), quantity=abs(piece.quantity), price=piece.price, time_ms=time_ms,
         held=piece.held, cost=piece.cost, netting=piece.netting), piece.amounts) for piece in pieces])
+    return True
 
 
 def side_of(quantity: Decimal) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from sqlalchemy import Select, bindparam, insert, literal, select, union_all, update
-from sqlalchemy.exc import IntegrityError
 
 from haechi.core import holdings as of_core
 from haechi.platform.db import Session
@@ -59,20 +58,14 @@ async def is_booked(session: Session, account_id: str, exchange_id: str) -> bool
 # ---- writing
 
 
-async def written(session: Session, parts: list[tuple[Booking, Mapping[str, Decimal]]]) -> bool:
-    """All or nothing. Who wrote the same id in between is found by the unique key: False then, too."""
+async def written(session: Session, parts: list[tuple[Booking, Mapping[str, Decimal]]]) -> None:
+    """In the caller's writing transaction, which nobody else writes beside: whether the id is booked was asked there (`is_booked`), and
+    the unique key stops what that could not see. No savepoint: on a full disk SQLite ends the transaction under it."""
     for booking, amounts in parts:
         if sum(amounts.values(), ZERO) != 0:
             raise Unbalanced(f"{booking.exchange_id}: {dict(amounts)} does not sum to zero")
-    try:
-        async with session.begin_nested():
-            for booking, amounts in parts:
-                await _post(session, booking, amounts)
-    except IntegrityError:
-        if await is_booked(session, parts[0][0].account_id, parts[0][0].exchange_id):
-            return False
-        raise
-    return True
+    for booking, amounts in parts:
+        await _post(session, booking, amounts)
 
 
 async def _post(session: Session, booking: Booking, amounts: Mapping[str, Decimal]) -> None:

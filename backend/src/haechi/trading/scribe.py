@@ -160,12 +160,18 @@ async def nothing(_session: Session) -> None:
     """A work that only waits for its turn."""
 
 
-def away(fault: Exception) -> bool:
-    """Whether it is the database that is gone, full, busy or cut off, and not the work that is wrong."""
-    if isinstance(fault, OSError):
-        return True
-    if not isinstance(fault, SQLAlchemyError):
-        return False
+def away(fault: BaseException) -> bool:
+    """Whether it is the database that is gone, full, busy or cut off, and not the work that is wrong: by the fault, or by the one that
+    was met before it. A transaction that SQLite has ended because the disk is full fails a second time when it is to be undone."""
+    met: BaseException | None = fault
+    while met is not None:
+        if isinstance(met, OSError) or (isinstance(met, SQLAlchemyError) and _says_so(met)):
+            return True
+        met = met.__cause__ or met.__context__
+    return False
+
+
+def _says_so(fault: SQLAlchemyError) -> bool:
     name = getattr(getattr(fault, "orig", None), "sqlite_errorname", "") or ""
     words = str(getattr(fault, "orig", fault)).lower()
     return (unreachable(fault) or name.startswith(("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_LOCKED"))

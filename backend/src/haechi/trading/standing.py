@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from haechi.platform.db import Database, Session
 from haechi.platform.house import House
@@ -19,6 +19,11 @@ from haechi.trading.owner import Owner
 
 EVERY_S = 30
 FIRST_S = 1  # until this process may trade
+
+STANDING = select(Account.id, Account.user_id).where(Account.closed_at.is_(None), or_(
+    Account.id.in_(select(Order.account_id).where(Order.status.in_(ALIVE))),
+    Account.id.in_(select(Bracket.account_id).where(Bracket.ended_ms.is_(None))),
+    Account.id.in_(bindparam("held", expanding=True))))
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +54,8 @@ class Standing:
         if not self.desks.lease.held:
             return
         async with self.database.reading() as session:
-            orders = select(Order.account_id).where(Order.status.in_(ALIVE))
-            brackets = select(Bracket.account_id).where(Bracket.ended_ms.is_(None))
             held = [] if self.began else await self._holding(session)
-            query = select(Account.id, Account.user_id).where(Account.closed_at.is_(None),
-                                                              or_(Account.id.in_(orders), Account.id.in_(brackets), Account.id.in_(held)))
-            found = (await session.execute(query)).all()
+            found = (await session.execute(STANDING, {"held": held})).all()
         await asyncio.gather(*(self._opened(account_id, user_id) for account_id, user_id in found if account_id not in self.desks.open))
 
     async def _holding(self, session: Session) -> list[str]:

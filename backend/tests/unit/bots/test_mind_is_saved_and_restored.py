@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -167,17 +166,11 @@ def test_a_bar_without_a_signal_moves_the_price_only() -> None:
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
-def test_a_snapshot_is_small_and_quickly_written(plan: dict[str, Any]) -> None:
+def test_a_snapshot_is_small(plan: dict[str, Any]) -> None:
     mind, story = Mind(spec_of(plan)), Story(1, True)
     for _ in range(2_000):
         story.step(mind)
     assert len(mind.snapshot()) < 2_000
-    took = []
-    for _ in range(50):
-        began = time.perf_counter()
-        mind.snapshot()
-        took.append(time.perf_counter() - began)
-    assert min(took) < 200e-6
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense", '{"engine":[[[0]],[0.0],0,0,0],"market":"0","bar_ts":0,"entry_ts":0,"number":0}'])

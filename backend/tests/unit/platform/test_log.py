@@ -18,7 +18,6 @@ def lines():
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     logging.getLogger().handlers[:], level = before
     logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("name", ["password", "api_key", "apiKey", "refresh_token", "Authorization", "jwt_secret", "passphrase", "Cookie"])

@@ -42,18 +42,6 @@ async def test_all_or_nothing_with_their_results(database: Database) -> None:
     assert await there(database) == [1, 2]
 
 
-async def test_a_part_can_be_undone_alone(database: Database) -> None:
-    async def work(session: Session) -> None:
-        await put(1)(session)
-        with pytest.raises(IntegrityError):
-            async with session.begin_nested():
-                await put(2)(session)
-                await put(1)(session)
-
-    await database.together([work])
-    assert await there(database) == [1]
-
-
 async def test_a_work_that_waits_for_something_else_is_refused(database: Database) -> None:
     async def work(_session: Session) -> None:
         await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
 from pathlib import Path
@@ -31,6 +32,12 @@ def by_hand(stage: Stage, name: str = "", *, reduce_only: bool = False) -> NewOr
 
 # ---- the start
 
+async def closed(stage: Stage) -> None:
+    """Its naps are over too."""
+    await stage.desks.scribe.settled()
+    await stage.desks.close()
+
+
 async def test_nothing_leaves_before_the_first_whole_round(stage: Stage) -> None:
     await stage.desks.close_desk("a1")
     seen: list[tuple[str, ...]] = []
@@ -54,6 +61,47 @@ async def test_nothing_leaves_before_the_first_whole_round(stage: Stage) -> None
         patch.setattr(Desk, "open", opening)
         stage.desk = await stage.desks.desk_of("a1")
     assert seen == [("reconciling",)] and stage.desk.doubts() == ()
+
+
+async def test_it_listens_before_it_asks(stage: Stage) -> None:
+    """What fills after the list of fills was read and before anybody listened would be missed until the next round."""
+    await stage.held()
+    await stage.desks.close_desk("a1")
+    listening: list[bool] = []
+    asked = stage.exchange.fills_since
+
+    async def fills_since(time_ms: int) -> list[Any]:
+        listening.append(SYMBOL in stage.exchange.listening)
+        return await asked(time_ms)
+
+    stage.exchange.fills_since = fills_since  # type: ignore[method-assign]
+    stage.desk = await stage.desks.desk_of("a1")
+    assert listening and all(listening)
+
+
+async def test_books_that_differ_at_the_start_are_looked_at_again_before_anybody_works(stage: Stage) -> None:
+    name = await stage.sent(entry())
+    late = stage.exchange.fill(name, "1")
+    stage.exchange.hidden.add(late.trade_id)
+    stage.exchange.looks[name] = Seen("x1", "open", D(0))  # a list that lags
+    await closed(stage)
+    opening = asyncio.create_task(stage.open())
+    await until(lambda: stage.naps.has(PAUSE_S))
+    assert not opening.done()
+    stage.exchange.hidden.clear()
+    await stage.naps.over(PAUSE_S)
+    desk = await opening
+    assert desk.holdings.quantity("b1", SYMBOL) == 1 and desk.doubts() == ()
+
+
+async def test_books_that_go_on_differing_are_known_to_when_work_begins(stage: Stage) -> None:
+    await stage.held()
+    stage.exchange.position = D(3)
+    await closed(stage)
+    opening = asyncio.create_task(stage.open())
+    await stage.naps.over(PAUSE_S)
+    desk = await opening
+    assert desk.doubts() == ("mismatch",) and "books_differ" in stage.alarms()
 
 
 async def test_an_exchange_that_cannot_be_asked_has_no_desk(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from desk_stage import B1, B2, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, leave, staged, stop
+from sqlalchemy import text
 
 from haechi.exchanges.port import Bar, Fill, Gone, Liquidated, Moved, Paid, Price, Rejected
 from haechi.trading.desk_door import Sent
@@ -95,6 +96,20 @@ async def test_a_fill_under_a_lost_name_is_its_owners_by_the_name_and_a_stranger
         await stage.desk.hear(stage.exchange.trade(client_id, "buy", f"0.{number + 1}"))
         assert stage.desk.holdings.quantity(owner, SYMBOL) >= D(f"0.{number + 1}")
     assert stage.desk.holdings.total(SYMBOL) == stage.exchange.position
+
+
+async def test_a_fill_that_the_ledger_cannot_take_rings_and_nothing_is_added_until_a_restart_fetches_it(stage: Stage) -> None:
+    """Not because the database is away: by a fault of ours."""
+    name = await stage.sent(entry())
+    async with stage.database.writing() as session:
+        await session.execute(text("ALTER TABLE ledger_entries RENAME TO broken"))
+    await stage.desk.hear(stage.exchange.fill(name, "1"))
+    await stage.desk.scribe.settled()
+    assert "unbooked" in stage.alarms() and stage.desk.doubts() == ("unbooked",)
+    async with stage.database.writing() as session:
+        await session.execute(text("ALTER TABLE broken RENAME TO ledger_entries"))
+    await stage.again()
+    assert stage.desk.doubts() == () and stage.desk.holdings.quantity("b1", SYMBOL) == 1 and await wallet_of(stage) == stage.desk.wallet
 
 
 async def test_funding_is_booked_once_and_shared_by_those_who_hold(stage: Stage) -> None:

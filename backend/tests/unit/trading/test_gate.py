@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal as D
 
 import msgspec
@@ -114,12 +113,9 @@ def test_what_it_remembers_is_bounded(monkeypatch) -> None:
     assert max(len(gate._owners), len(gate._users), len(gate._same), len(gate._children)) <= 5
 
 
-def test_three_thousand_bots_are_judged_in_a_moment() -> None:
-    """A candle closes and every bot wishes; measured 10 µs each on a small machine, a slow one gets ten times as long."""
+def test_three_thousand_bots_pass_in_the_same_moment() -> None:
+    """A candle closes and every bot wishes: nobody uses up what is another's. How quickly: benchmarks/bots_scale.py."""
     gate = Gate(RiskBook().of, lambda user, bot: "", started_ms=START)
     owners = [Owner(f"user{one // 10}", f"account{one // 10}", f"bot{one}") for one in range(3_000)]
-    begun = time.process_time()
     answers = [gate.judge(owner, BUY, VIEW, now_ms=START) for owner in owners]
-    taken = time.process_time() - begun
-    assert all(isinstance(one, Approved) for one in answers)
-    assert taken < 3_000 * 150e-6, f"{taken / 3_000 * 1e6:.1f} µs a judgement"
+    assert len({one.decision for one in answers if isinstance(one, Approved)}) == 3_000

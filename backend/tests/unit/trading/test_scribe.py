@@ -92,6 +92,24 @@ async def test_without_a_database_who_waits_is_told_and_what_lasts_is_kept_in_or
     assert await there(database) == [1, 2]
 
 
+async def test_a_full_disk_that_ends_the_transaction_is_a_database_that_is_away(database: Database) -> None:
+    """SQLite undoes all of it at once; who then asks for a part of it to be undone meets another error on top of the first."""
+    naps: list[float] = []
+    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    async def work(session: Session) -> None:
+        if not naps:
+            raise OperationalError("ROLLBACK TO SAVEPOINT", {}, Exception("no such savepoint")) from full
+        await put(1)(session)
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+
+    scribe = Scribe(database, sleep=nap)
+    await scribe.later(work)
+    assert naps == [1] and await there(database) == [1]
+
+
 async def test_a_process_without_the_lease_writes_nothing(database: Database, tmp_path: Path) -> None:
     clock = SetClock(datetime(2026, 1, 1, tzinfo=UTC))
     await upgrade(database)
