@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -234,8 +235,10 @@ class Scene:
         for one in self.judge.accounts.values():
             names = [order.client_oid for order in one.member.orders.values() if order.entered == "API"]
             names += [plan.client_oid for plan in one.member.plans.values()]
-            twice = {name for name in names if names.count(name) > 1} if len(names) != len(set(names)) else set()
-            assert not twice, f"more than one order at the exchange under {twice}"
+            twice = {name for name, count in Counter(names).items() if count > 1}
+            if twice:
+                found = [made for made in (*one.member.orders.values(), *one.member.plans.values()) if made.client_oid in twice]
+                raise AssertionError(f"more than one order at the exchange under {twice}: {found}\n{self.log()}")
         assert not self.exchange.stops.bared, self.exchange.stops.bared
 
     def whole(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from crash_scene import Scene, forker, scene
 
-KILLS = int(os.environ.get("HAECHI_KILLS", "10"))
+KILLS = int(os.environ.get("HAECHI_KILLS", "200"))
 CHUNK = 50
 COMPARED_EVERY = 10
 STARTING_S, SOON_S, LATER_S = 0.4, 0.05, 1.0

@@ -181,7 +181,7 @@ class Check:
                 await self._stranger(rests.order, rests.exchange_id, rests.filled)
         settled = desk.clock.now_ms() - SETTLED_MS
         sought = [one for one in list(desk.orders.working.values())
-                  if one.sent_ms <= settled and (one.id not in there or one.status != OPEN or one.canceling)]
+                  if 0 < one.sent_ms <= settled and (one.id not in there or one.status != OPEN or one.canceling)]
         for one in sorted(sought, key=lambda one: one.asked_ms)[:LOOKS_MAX]:
             await self._look(one)
 

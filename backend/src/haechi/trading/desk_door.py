@@ -89,7 +89,7 @@ class Door:
         verdict = desk.gate.judge(owner, desk.intent(ticket), desk.view(owner, ticket.symbol), now_ms=now)
         if isinstance(verdict, Refused):
             return verdict, None
-        one = Working(ticket.order(desk.next_id(owner)), owner.bot_id, ticket.role, SENT, now, leverage=ticket.leverage)
+        one = Working(ticket.order(desk.next_id(owner)), owner.bot_id, ticket.role, SENT, 0, leverage=ticket.leverage)
         desk.orders.add(one)
         desk.intents[one.id] = ticket.intent
         return verdict, one

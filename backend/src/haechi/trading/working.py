@@ -37,7 +37,7 @@ class Ticket(msgspec.Struct, frozen=True):
 
 @dataclass
 class Working:
-    """status as in models; sent_ms: our clock when it left; canceling: we asked for its end; foreign: not made by us."""
+    """status as in models; sent_ms: our clock when it left, 0 before; canceling: we asked for its end; foreign: not made by us."""
 
     order: NewOrder
     owner: str

@@ -224,14 +224,15 @@ class Account:
             self.events.append(Paid(name, self.instruments[m].symbol, unscaled(amount), self.now_ms))
 
     def opens(self, m: int, price: int) -> None:
-        """Liquidation at the open, then what waited for this price, in the order in which it came."""
+        """Liquidation at the open, then what waited for this price, in the order in which it came; what one of them ends no longer
+        arrives."""
         self.point[m] = price
         self._liquidate_at(m, price, 0)
-        waiting, self.queued[m] = self.queued[m], []
+        waiting = self.queued[m]
         if waiting and self.witness is not None:
             self.witness.arrived(m)
-        for order in waiting:
-            self.arrive(m, order)
+        while waiting:
+            self.arrive(m, waiting.pop(0))
 
     def meet_at_open(self, m: int) -> bool:
         """Fill the first resting order that the open satisfies; False if there is none."""

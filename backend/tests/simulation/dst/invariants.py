@@ -23,6 +23,7 @@ STOP_MS, STOP_FAULT_MS, STOP_BLIND_MS = 3_000, 10_000, 30_000
 KILLED_MS, BLIND_MS, STALE_MS = 1_000, 1_500, 150_000
 RESOLVED_MS = 120_000
 READ_FIRST = frozenset({"orders", "positions", "fills"})
+FORCED = frozenset({"liquidation", "market_risk"})
 HAND, FUNDING, TRANSFERS = "hand-", "contract_settle_fee", ("trans_from_exchange", "trans_to_exchange")
 SCALE = 10**8
 ZERO = Decimal(0)
@@ -104,8 +105,8 @@ class Judge:
 
     def uncovered(self, member: Member, m: int) -> int:
         """Lots of the bots' part of a position that no reducing stop at the venue covers."""
-        net = member.account.lots(m)
-        need = min(abs(net), abs(parts(member, m)[0]))
+        net, mine = member.account.lots(m), parts(member, m)[0]
+        need = min(abs(net), abs(mine)) if net * mine > 0 else 0
         covered = sum(plan.lots for plan in member.open_plans(m) if plan.closes and (plan.side < 0) == (net > 0))
         return max(need - covered, 0)
 
@@ -283,20 +284,25 @@ class Judge:
 
 
 def parts(member: Member, m: int) -> tuple[int, int]:
-    """Signed lots of bots and of the person's hand, who share one net position: who trades against it closes the own part first, then
-    the other's, and only what is left opens something."""
-    held = [0, 0]
+    """Signed lots of bots and of the person's hand, who share one net position. What an order of a bot did is the bot's alone. The hand,
+    and what the exchange does by force, closes the hand's part first, then the bots', and only what is left opens something."""
+    bots, hand = 0, 0
     for fill in member.fills:
         if fill.m != m:
             continue
-        mine, left = int(fill.client_oid.startswith(HAND)), fill.side * fill.lots
-        for one in (mine, 1 - mine):
-            if held[one] * left < 0:
-                closed = min(abs(held[one]), abs(left)) * (1 if left > 0 else -1)
-                held[one] += closed
-                left -= closed
-        held[mine] += left
-    return held[0], held[1]
+        signed = fill.side * fill.lots
+        if fill.client_oid.startswith(HAND) or member.orders[fill.order_id].source in FORCED:
+            own = closed_of(hand, signed)
+            of_bots = closed_of(bots, signed - own)
+            bots, hand = bots + of_bots, hand + signed - of_bots
+        else:
+            bots += signed
+    return bots, hand
+
+
+def closed_of(held: int, signed: int) -> int:
+    """What of a signed change closes what is held."""
+    return max(signed, -held) if held > 0 > signed else min(signed, -held) if held < 0 < signed else 0
 
 
 def doubt(one: Request) -> str:

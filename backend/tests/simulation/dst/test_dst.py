@@ -21,7 +21,7 @@ from .invariants import Broken, isolated
 from .scenario import LAST_FAULT_MS, USERS, Failed, Outcome, simulate
 
 SEEDS, FIRST, CHUNK = int(os.environ.get("HAECHI_SEEDS", "500")), int(os.environ.get("HAECHI_FIRST_SEED", "0")), 25
-SHORT_MINUTES, SAME_SEEDS, SAME_TIMES = 10, 10, 10
+SHORT_MINUTES, SAME_SEEDS, SAME_TIMES = 6, 10, 10
 NEIGHBOURS = max(4, SEEDS // 50)
 
 
@@ -66,7 +66,7 @@ def test_same_seed_same_trace() -> None:
 def test_same_trace_in_another_process() -> None:
     """Neither the order of sets nor what ran before decides anything."""
     ask = ("import logging, structlog; structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)); "
-           "from dst.scenario import simulate; print(simulate(3, minutes=10).digest)")
+           "from dst.scenario import simulate; print(simulate(3, minutes=6).digest)")
     told = {subprocess.run([sys.executable, "-c", ask], env={**os.environ, "PYTHONHASHSEED": salt}, cwd=Path(__file__).parents[1],
                            capture_output=True, text=True, check=True, timeout=120).stdout.strip() for salt in ("1", "77")}
     assert told == {simulate(3, minutes=SHORT_MINUTES).digest}

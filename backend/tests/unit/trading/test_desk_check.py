@@ -38,6 +38,27 @@ async def closed(stage: Stage) -> None:
     await stage.desks.close()
 
 
+async def test_what_has_not_left_yet_is_not_looked_for(stage: Stage) -> None:
+    """A database that takes its time over an intent: nothing that was asked meanwhile says anything about the order."""
+    stage.exchange.position, name = D(1), await stage.held()
+    write, goes_on = stage.desk.scribe.write, asyncio.Event()
+
+    async def slow(work: Any) -> Any:
+        await goes_on.wait()
+        return await write(work)
+
+    coming = stage.desk.coming_id(B1)
+    stage.exchange.looks[coming] = Rejected("never_arrived")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.desk.scribe, "write", slow)
+        sending = asyncio.create_task(stage.sent(stop()))
+        await until(lambda: coming in stage.desk.orders.working)
+        await stage.round(200)
+        goes_on.set()
+        assert await sending == coming != name
+    assert (coming in stage.exchange.looked, await stage.status(coming)) == (False, "open")
+
+
 async def test_nothing_leaves_before_the_first_whole_round(stage: Stage) -> None:
     await stage.desks.close_desk("a1")
     seen: list[tuple[str, ...]] = []

@@ -231,3 +231,16 @@ async def test_a_real_book_fills_as_far_as_it_goes() -> None:
     assert ann.place(OrderRequest(0, BUY, 100, "limit", 600_020, "fok")).filled == 0
     await played.floor.play(Book(0, played.ts, (), ((600_012, 15),)))
     assert order.filled == 45 and ann.fills[-1].price == 600_015 and ann.fills[-1].maker
+
+
+async def test_a_stop_sent_between_two_bars_goes_with_the_position_that_ends_before_it_arrives() -> None:
+    played, ann = await member_of()
+    ann.place(OrderRequest(0, BUY, 10, "market"))
+    await played.close()
+    ann.place(OrderRequest(0, SELL, 10, "market", closes=True))
+    plan = ann.place_plan(PlanRequest(0, SELL, "loss_plan", 10, 590_000, closes=True))
+    await played.open(600_000)
+    assert (plan.status, plan.reason, ann.positions()) == ("cancelled", "position_closed", [])
+    ann.place(OrderRequest(0, BUY, 10, "market"))
+    await played.move(580_000)
+    assert [fill.side for fill in ann.fills] == [BUY, SELL, BUY] and not ann.account.orders[0]
