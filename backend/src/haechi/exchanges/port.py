@@ -5,6 +5,7 @@ Outcomes are values, not exceptions: an order was accepted, rejected with eviden
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
@@ -155,6 +156,9 @@ class Balance(msgspec.Struct, frozen=True):
     available: Decimal
 
 
+Known = Callable[[str], bool]
+
+
 class Listener(Protocol):
     """Hears the events of one account, in order; returns when it has acted on them."""
 
@@ -204,8 +208,9 @@ class Traceable(Exchange, Protocol):
         when it is nowhere and can no longer arrive; Unknown in every case of doubt. sent_ms: our clock."""
         ...
 
-    async def fills_since(self, time_ms: int) -> list[Fill | Liquidated]:
-        """Oldest first, made by hand or by others included (client_id is then theirs, or ''). Raises Unreachable or Refused."""
+    async def fills_since(self, time_ms: int, *, known: Known | None = None) -> list[Fill | Liquidated]:
+        """Oldest first, made by hand or by others included (client_id is then theirs, or ''). known: says of a trade id that its fill
+        may be left out; an exchange that must be asked whose each order was, is then not asked. Raises Unreachable or Refused."""
         ...
 
     async def payments_since(self, time_ms: int) -> list[Paid]:

@@ -165,7 +165,7 @@ class Check:
         desk = self.desk
         since = max(desk.newest_ms - (DEEP_MS if deep else OVERLAP_MS), 0)
         found: list[Fill | Liquidated | Moved] = []
-        found += await desk.exchange.fills_since(since)
+        found += await desk.exchange.fills_since(since, known=desk.known.__contains__)
         paid = await desk.exchange.payments_since(since)
         found += await desk.exchange.movements_since(since)
         for event in sorted([*found, *paid], key=lambda one: one.time_ms):
@@ -205,7 +205,8 @@ class Check:
         desk.calm(one.owner, "unknown_order", key=one.id)
         one.exchange_id = found.exchange_id or one.exchange_id
         if found.filled > one.filled:
-            for fill in await desk.exchange.fills_since(max(min(one.sent_ms, desk.newest_ms) - OVERLAP_MS, 0)):
+            since = max(min(one.sent_ms, desk.newest_ms) - OVERLAP_MS, 0)
+            for fill in await desk.exchange.fills_since(since, known=desk.known.__contains__):
                 await desk.hear(fill)
         if found.filled > one.filled or one.id not in desk.orders.working:
             return  # its fills are not shown yet: not over for us

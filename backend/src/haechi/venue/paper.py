@@ -14,6 +14,7 @@ from haechi.exchanges.port import (
     Balance,
     Bar,
     Fill,
+    Known,
     Liquidated,
     Listener,
     Moved,
@@ -214,7 +215,7 @@ class Paper:
             return Rejected("never_arrived")
         return Rejected(seen.reason) if seen.status == traces.REJECTED else Accepted(seen.exchange_id)
 
-    async def fills_since(self, time_ms: int) -> list[Fill | Liquidated]:
+    async def fills_since(self, time_ms: int, *, known: Known | None = None) -> list[Fill | Liquidated]:
         return traces.fills(self.member, time_ms)
 
     async def payments_since(self, time_ms: int) -> list[Paid]:

@@ -19,6 +19,7 @@ from haechi.exchanges.port import (
     Balance,
     Bar,
     Fill,
+    Known,
     Liquidated,
     Listener,
     Moved,
@@ -214,7 +215,7 @@ class FaultyExchange:
         found = await self.look(sought, self.world.now if sent_ms is None else sent_ms)
         return Accepted(found.exchange_id) if isinstance(found, Seen) else found
 
-    async def fills_since(self, time_ms: int) -> list[Fill | Liquidated]:
+    async def fills_since(self, time_ms: int, *, known: Known | None = None) -> list[Fill | Liquidated]:
         return await self._read("fills", lambda then: self.truth.fills(time_ms, then))
 
     async def payments_since(self, time_ms: int) -> list[Paid]:

@@ -169,11 +169,12 @@ class _Run:
         self.judge.step()
 
     def _busy(self, name: str) -> bool:
-        """What no stir tells of: a position without a stop, an order of unknown outcome, a database that fails, a fresh start."""
-        now, names = self.clock.now_ms(), [name] if name else USERS
+        """What no stir tells of: a position without a stop, an order of unknown outcome, a database that fails, a fresh start. What
+        serves all has nothing to do with the orders of one."""
+        now, whom = self.clock.now_ms(), [name] if name else []
         failing = now / 1000 < max(self.file.locked_until, self.file.full_until, self.file.cut_until) + START_MS / 1000 + 10
-        unknown = any(port.unknown_ms + 130_000 > now for who, port in self.world.ports.items() if who in names)
-        naked = any(key[0] in names for key in self.judge.naked)
+        unknown = any(port.unknown_ms + 130_000 > now for who, port in self.world.ports.items() if who in whom)
+        naked = any(key[0] in whom for key in self.judge.naked)
         fresh = bool(self.history.starts) and now - self.history.starts[-1] < 30_000
         return failing or unknown or naked or fresh
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from . import inline_sqlite
 from .faults import Faults
 from .faulty_exchange import FaultyExchange
 from .history import History
-from .invariants import READ_FIRST, RESOLVED_MS, Broken, Judge, Watched, isolated
+from .invariants import READ_FIRST, RESOLVED_MS, Broken, Judge, Watched, isolated, parts
 from .scenario import START_MS, Random
 from .virtual_loop import NeverRests, VirtualClock, VirtualLoop, WaitsForEver, run
 from .world import World
@@ -259,6 +260,17 @@ def test_an_alarm_is_as_good_as_a_stop() -> None:
         await asyncio.sleep(60)
 
     judged_after(alarmed)
+
+
+@pytest.mark.parametrize(("told", "whose"), [
+    ([("hand-1", 30), ("b-1", 20), ("b-2", -20), ("b-3", -30)], (-30, 30)),  # a bot's second exit closes nothing of the person's
+    ([("hand-1", 30), ("b-1", 20), ("hand-2", -40)], (10, 0)),  # the person first closes the own part
+    ([("hand-1", 30), ("b-1", 20), ("forced", -35)], (15, 0)),
+    ([("b-1", 20), ("hand-1", -25)], (0, -5))])
+def test_a_position_is_parted_as_the_books_part_it(told: list[tuple[str, int]], whose: tuple[int, int]) -> None:
+    fills = [SimpleNamespace(m=0, order_id=name, client_oid=name, side=1 if lots > 0 else -1, lots=abs(lots)) for name, lots in told]
+    orders = {name: SimpleNamespace(source="market_risk" if name == "forced" else "normal") for name, _ in told}
+    assert parts(SimpleNamespace(fills=fills, orders=orders), 0) == whose  # type: ignore[arg-type]
 
 
 def test_a_neighbour_that_was_touched_is_found() -> None:

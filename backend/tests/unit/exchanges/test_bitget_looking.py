@@ -188,6 +188,15 @@ async def test_a_fill_of_what_a_plan_of_an_earlier_run_became_has_the_plans_name
         assert len([path for path, _, __ in stub.came if path.endswith("detail")]) == 1
 
 
+async def test_of_fills_that_are_known_nobody_asks_whose_they_were() -> None:
+    async with account() as (stub, bitget, _):
+        hidden(stub, "fills", {"fillList": [a_fill("t-1", orderId="98"), a_fill("t-2", orderId="99")]})
+        hidden(stub, "detail", an_item(orderId="99", clientOid="ours", status="filled", baseVolume="0.008"))
+        found = await bitget.fills_since(AT, known=lambda trade_id: trade_id == "t-1")
+        assert [(one.trade_id, getattr(one, "client_id", "")) for one in found] == [("t-2", "ours")]
+        assert len([path for path, _, __ in stub.came if path.endswith("detail")]) == 1
+
+
 # ---- blindness
 
 async def test_blind_until_the_stream_speaks_and_the_first_round_is_over() -> None:

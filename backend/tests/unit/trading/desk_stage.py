@@ -153,7 +153,7 @@ class Scripted:
             return Seen(f"x{order.client_id}", "open", done)
         return Seen(f"x{order.client_id}", "filled", done) if done >= order.quantity else Unknown("nowhere, and it may still come")
 
-    async def fills_since(self, time_ms: int) -> list[Any]:
+    async def fills_since(self, time_ms: int, *, known: Any = None) -> list[Any]:
         await self._ask()
         return [one for one in self.fills if one.time_ms >= time_ms and one.trade_id not in self.hidden]
 

@@ -91,9 +91,9 @@ async def test_it_listens_before_it_asks(stage: Stage) -> None:
     listening: list[bool] = []
     asked = stage.exchange.fills_since
 
-    async def fills_since(time_ms: int) -> list[Any]:
+    async def fills_since(time_ms: int, **given: Any) -> list[Any]:
         listening.append(SYMBOL in stage.exchange.listening)
-        return await asked(time_ms)
+        return await asked(time_ms, **given)
 
     stage.exchange.fills_since = fills_since  # type: ignore[method-assign]
     stage.desk = await stage.desks.desk_of("a1")

@@ -91,7 +91,7 @@ class Scripted:
     async def look(self, order: NewOrder, sent_ms: int) -> Unknown:
         return Unknown("silence")
 
-    async def nothing_since(self, _time_ms: int) -> list[Any]:
+    async def nothing_since(self, _time_ms: int, **_given: Any) -> list[Any]:
         return []
 
     fills_since = payments_since = movements_since = nothing_since

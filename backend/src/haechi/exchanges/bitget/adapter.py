@@ -45,6 +45,7 @@ from haechi.exchanges.port import (
     Balance,
     Bar,
     Fill,
+    Known,
     Liquidated,
     Listener,
     Moved,
@@ -183,8 +184,8 @@ class Bitget:
     async def look(self, order: NewOrder, sent_ms: int) -> Seen | Rejected | Unknown:
         return await self.looking.look(order, sent_ms)
 
-    async def fills_since(self, time_ms: int) -> list[Fill | Liquidated]:
-        return await self.since.fills(time_ms)
+    async def fills_since(self, time_ms: int, *, known: Known | None = None) -> list[Fill | Liquidated]:
+        return await self.since.fills(time_ms, known)
 
     async def payments_since(self, time_ms: int) -> list[Paid]:
         return await self.since.payments(time_ms)

@@ -6,7 +6,7 @@ from haechi.exchanges.bitget.events import Events, fill_event, liquidated_event
 from haechi.exchanges.bitget.evidence import Evidence
 from haechi.exchanges.bitget.parse import FillReport, Payment
 from haechi.exchanges.bitget.tracking import Book
-from haechi.exchanges.port import Fill, Liquidated, Moved, Paid
+from haechi.exchanges.port import Fill, Known, Liquidated, Moved, Paid
 
 FUNDING = "contract_settle_fee"
 # businessType of bills that belong to a fill, which is told as one (liquidations and deleveraging are fills too) …
@@ -23,11 +23,14 @@ class Since:
     def __init__(self, book: Book, evidence: Evidence, events: Events) -> None:
         self.book, self.evidence, self.events = book, evidence, events
 
-    async def fills(self, time_ms: int) -> list[Fill | Liquidated]:
-        """With our client ids where they can be known; also of orders that our plans became."""
+    async def fills(self, time_ms: int, known: Known | None = None) -> list[Fill | Liquidated]:
+        """With our client ids where they can be known; also of orders that our plans became. Without those that are `known`: a fill
+        does not say whose it is, so each order of a fill costs a question."""
         found: list[Fill | Liquidated] = []
         names: dict[str, str] = {}
         for report in await self.evidence.fills(startTime=str(time_ms)):
+            if known is not None and known(report.trade_id):
+                continue
             if report.liquidation:
                 found.append(liquidated_event(report))
                 continue
