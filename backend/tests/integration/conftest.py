@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,15 +15,13 @@ import pytest
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import make_url
 from starlette.routing import BaseRoute
+from tables import begin_with_tables
 
 from haechi.app import create_app
 from haechi.identity.service import Identity
 from haechi.platform.clock import SetClock
-from haechi.platform.db import Database
 from haechi.platform.house import House, OpenPart
-from haechi.platform.migrate import upgrade
 from haechi.research.jobs import Jobs
 from haechi.settings import load_settings
 
@@ -111,24 +105,7 @@ async def open_cheap_hashing(house: House) -> AsyncIterator[Cheap]:
     yield Cheap()
 
 
-_template: list[Path] = []  # of this process
-_routes: list[BaseRoute] = []  # too: they know nothing of their app, and FastAPI takes longest for making them
-
-
-async def begin_with_tables(url: str) -> None:
-    """A new SQLite file begins as a copy of one whose tables are made: migrating each anew would be half the time of these tests."""
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite" or os.access(str(address.database), os.F_OK):
-        return
-    if not _template:
-        folder = Path(tempfile.mkdtemp(prefix="haechi-tables-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        database = Database(f"sqlite+aiosqlite:///{folder}/tables.db")
-        await upgrade(database)
-        await database.close()
-        _template.append(folder / "tables.db")
-    Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_template[0], str(address.database))
+_routes: list[BaseRoute] = []  # of this process: they know nothing of their app, and FastAPI takes longest for making them
 
 
 @asynccontextmanager

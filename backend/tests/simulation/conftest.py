@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tables import with_tables
 
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.models import Bot
@@ -26,7 +27,6 @@ from haechi.identity.models import User
 from haechi.markets.feed import Instant, Tape
 from haechi.markets.feed import Market as Player
 from haechi.platform.db import Database
-from haechi.platform.migrate import upgrade
 from haechi.trading.desks import Desks
 from haechi.trading.gate import Gate
 from haechi.trading.lease import Lease
@@ -153,8 +153,7 @@ def tape_of(markets: dict[str, Market]) -> Tape:
 def road(tmp_path: Path) -> Callable[[dict[str, Market]], AbstractAsyncContextManager[Road]]:
     @asynccontextmanager
     async def opened(markets: dict[str, Market], limits: Limits = WIDE) -> AsyncIterator[Road]:
-        database = Database(f"sqlite+aiosqlite:///{tmp_path}/road.db")
-        await upgrade(database)
+        database = await with_tables(f"sqlite+aiosqlite:///{tmp_path}/road.db")
         clock, player = VenueClock(), Player(tape_of(markets), 1.0, clock=lambda: clock.now_at)
         clock.now_at = min(int(market.bars.ts[0]) for market in markets.values())
         gate = Gate(lambda _owner: limits, lambda _user, _bot: "", started_ms=clock.now_at)

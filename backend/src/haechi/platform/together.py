@@ -25,15 +25,10 @@ class Direct:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._connection: Any = None
         self.add, self.add_all = session.add, session.add_all
 
-    async def execute(self, statement: Any, *given: Any, **named: Any) -> Any:
-        if statement._propagate_attrs or self.session._new or self.session.dirty:
-            return self.session.execute(statement, *given, **named)
-        if self._connection is None:
-            self._connection = self.session.connection()
-        return self._connection.execute(statement, *given, **named)
+    async def execute(self, *given: Any, **named: Any) -> Any:
+        return self.session.execute(*given, **named)
 
     async def scalar(self, *given: Any, **named: Any) -> Any:
         return self.session.scalar(*given, **named)

@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, func, insert, select, update
+from tables import with_tables
 
 from haechi.identity.audit import FIRST, Act, AuditEntry, entries, hash_of, length, record, verify
-from haechi.platform.db import Database
-from haechi.platform.migrate import upgrade
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ENTRIES = 7
@@ -22,8 +21,7 @@ CHANGES = {"number": 99, "at": START - timedelta(microseconds=1), "actor": "some
 @pytest.fixture
 async def database(tmp_path):
     """With a chain of some entries."""
-    made = Database(f"sqlite+aiosqlite:///{tmp_path}/haechi.db")
-    await upgrade(made)
+    made = await with_tables(f"sqlite+aiosqlite:///{tmp_path}/haechi.db")
     async with made.writing() as session:
         for place in range(ENTRIES):
             act = Act("user.role", actor=f"admin{place % 2}", subject=f"person{place}", address="192.0.2.7", details={"place": place})

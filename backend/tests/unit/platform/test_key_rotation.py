@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import insert, select, update
+from tables import begin_with_tables, with_tables
 
 from haechi import tables
 from haechi.identity.models import User
 from haechi.identity.second_factor import context
 from haechi.platform.crypto import SealBroken, Vault
 from haechi.platform.db import Database, Session
-from haechi.platform.migrate import upgrade
 from haechi.platform.rotation import SEALED, Sealed, rotate
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
@@ -47,8 +47,7 @@ class Fragile(Database):
 async def url(tmp_path):
     """A database of many people with a sealed secret each, and some without."""
     url, vault = f"sqlite+aiosqlite:///{tmp_path}/haechi.db", Vault([OLD])
-    database = Database(url)
-    await upgrade(database)
+    database = await with_tables(url)
     async with database.writing() as session:
         await session.execute(insert(User), [
             {"id": f"{place:032x}", "email": f"p{place}@example.com", "password_hash": None, "role": "user", "created_at": START,
@@ -154,8 +153,8 @@ async def test_what_no_key_opens_is_named_left_alone_and_holds_up_nothing(url):
 
 
 async def test_an_empty_database_has_nothing_to_do(tmp_path):
+    await begin_with_tables(f"sqlite+aiosqlite:///{tmp_path}/empty.db")
     async with opened(f"sqlite+aiosqlite:///{tmp_path}/empty.db") as database:
-        await upgrade(database)
         made = await rotate(database, [NEW, OLD])
         assert (made.done, made.total, made.broken) == (0, 0, [])
 

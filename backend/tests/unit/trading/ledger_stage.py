@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from tables import with_tables
+
 from haechi.core.holdings import Holdings
 from haechi.exchanges.port import Fill, Liquidated, Moved, Paid
 from haechi.identity.models import User
 from haechi.platform.db import Database
-from haechi.platform.migrate import upgrade
 from haechi.trading import ledger
 from haechi.trading.models import Account
 
@@ -52,8 +53,7 @@ class Books:
 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Books]:
-    database = Database(f"sqlite+aiosqlite:///{folder}/haechi.db")
-    await upgrade(database)
+    database = await with_tables(f"sqlite+aiosqlite:///{folder}/haechi.db")
     async with database.writing() as session:
         for number in (1, 2):
             session.add(User(id=f"u{number}", email=f"u{number}@example.com", password_hash="x", role="user", created_at=START, suspended_at=None))

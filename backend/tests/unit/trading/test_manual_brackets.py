@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from tables import with_tables
 
 from haechi.core.holdings import WALLET, Holdings
 from haechi.core.instrument import Instrument
@@ -18,7 +19,6 @@ from haechi.exchanges.port import Accepted, Balance, Fill, Gone, Moved, NewOrder
 from haechi.identity.models import User
 from haechi.platform.clock import SetClock
 from haechi.platform.db import Database
-from haechi.platform.migrate import upgrade
 from haechi.trading import by_hand, ledger
 from haechi.trading.alarms import Alarms
 from haechi.trading.brackets import Guard
@@ -159,8 +159,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/desk.db")
-    await upgrade(database)
+    database = await with_tables(f"sqlite+aiosqlite:///{tmp_path}/desk.db")
     async with database.writing() as session:
         session.add(User(id="u1", email="u1@example.com", password_hash="x", role="user", created_at=START, suspended_at=None))
         await session.flush()
