@@ -32,6 +32,7 @@ START_MS = 1_767_225_600_000 + 9 * MINUTE  # some minutes after a funding
 PAST_BARS = 30
 MIDDLE = (600_000, 300_000)  # ticks
 RECORDS_KEPT = 1_000_000
+WINDOW_MS = signing.WINDOW_MS
 
 
 class Walk:
@@ -105,7 +106,7 @@ class Exchange:
         self.floor = Floor(Venue([BTC, ETH], timeframe_ms=MINUTE), clock=self.clock.now_ms)
         self.floor.history_kept = RECORDS_KEPT
         self.walks = [Walk(f"{seed}/{m}", middle, self.clock.now_ms()) for m, middle in enumerate(MIDDLE)]
-        self.asked: list[tuple[float, int, str]] = []  # when, which process, what: of everything that changes something
+        self.asked: list[tuple[float, int, str]] = []  # when, which process, what: of everything that changes something and came in time
         made = make_app(self.floor, limits=False)
         made.middlewares.append(self._noted)
         self.server = TestServer(made)
@@ -127,7 +128,10 @@ class Exchange:
     @web.middleware
     async def _noted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == "POST":
-            self.asked.append((time.monotonic(), int(request.headers.get("x-process", "0")), request.path))
+            if "/order/" in request.path and self.clock.now_ms() - int(request.headers["ACCESS-TIMESTAMP"]) > WINDOW_MS:
+                return web.json_response({"code": "40008", "msg": "Request timestamp expired", "requestTime": self.clock.now_ms(), "data": None}, status=400)
+            reduces = b'"reduceOnly":"YES"' in await request.read()
+            self.asked.append((time.monotonic(), int(request.headers.get("x-process", "0")), request.path + " reducing" * reduces))
         return await handler(request)
 
     # ---- the market
@@ -192,7 +196,7 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(folder: Path, seed: str, *, step_s: float = 0.012) -> AsyncIterator[Exchange]:
-    window, signing.WINDOW_MS = signing.WINDOW_MS, 1 << 40  # a reading that was on its way while minutes passed is no stolen one
+    signing.WINDOW_MS = 1 << 40  # a reading that was on its way while minutes passed is no stolen one; orders have no such excuse
     made = Exchange(folder, seed, step_s=step_s)
     await made.server.start_server()
     playing = asyncio.create_task(made.play())
@@ -202,4 +206,4 @@ async def exchange(folder: Path, seed: str, *, step_s: float = 0.012) -> AsyncIt
         playing.cancel()
         await asyncio.gather(playing, return_exceptions=True)
         await made.server.close()
-        signing.WINDOW_MS = window
+        signing.WINDOW_MS = WINDOW_MS

@@ -40,7 +40,7 @@ from haechi.exchanges.bitget.adapter import Bitget
 from haechi.exchanges.bitget.budget import Address
 from haechi.exchanges.bitget.examine import Examined
 from haechi.exchanges.bitget.sign import ApiKey
-from haechi.exchanges.port import Bar, NewOrder, Outcome
+from haechi.exchanges.port import Bar, NewOrder, Outcome, Still
 from haechi.identity.models import User
 from haechi.platform import points
 from haechi.platform.clock import SystemClock
@@ -78,10 +78,10 @@ class Counted(Bitget):
             self.said.sending -= 1
         return await super().start()
 
-    async def place(self, order: NewOrder) -> Outcome:
+    async def place(self, order: NewOrder, *, still: Still | None = None) -> Outcome:
         self.said.sending += 1
         try:
-            return await super().place(order)
+            return await super().place(order, still=still)
         finally:
             self.said.sending -= 1
 

@@ -55,7 +55,8 @@ async def test_killed_while_only_the_reserve_could_be_written(tmp_path: Path, te
     async with forker(tmp_path / "forker") as forked, scene(tmp_path, forked, "reserve", template) as one:
         await one.exchange.goes()
         for _ in range(TRIALS):
-            await one.begins(busy_ms=30, crash_at="reserve_kept")
+            await one.begins(wait=False, busy_ms=30, crash_at="reserve_kept")
+            await forked.until(lambda: one.pid in forked.ready or one.pid in forked.ended)  # a slow disk is a lock too
             while one.pid not in forked.ended:
                 await one.until(lambda: one.holding)
                 lock = sqlite3.connect(one.database, isolation_level=None, timeout=5)

@@ -227,7 +227,7 @@ class Odd:
     def __getattr__(self, name):
         return getattr(self.inner, name)
 
-    async def place(self, order):
+    async def place(self, order, *, still=None):
         self.sent.append(order)
         return self.outcome
 

@@ -94,7 +94,8 @@ async def test_the_server_is_killed_and_comes_back(postgres_server: Any, postgre
 
 
 @pytest.mark.skipif("HAECHI_TRIALS" not in os.environ, reason="takes a minute of waiting: part of make soak")
-async def test_a_stopped_leader_sends_nothing_after_another_took_over(postgres: str, tmp_path: Path) -> None:
+async def test_a_stopped_leader_opens_nothing_after_another_took_over(postgres: str, tmp_path: Path) -> None:
+    """Its connection was cut meanwhile: until it learns of the other, what protects and closes may leave (docs/reliability.md)."""
     rng = Random("stopped")
     async with on_postgresql(postgres, tmp_path, "stopped") as one:
         leader = await one.begins(row_lease=True)
@@ -108,7 +109,7 @@ async def test_a_stopped_leader_sends_nothing_after_another_took_over(postgres: 
             since = len(one.exchange.asked)
             os.kill(leader, signal.SIGCONT)
             await one.exchange.goes(5)
-            assert {pid for _, pid, _ in one.exchange.asked[since:]} <= {other}
+            assert not [what for _, pid, what in one.exchange.asked[since:] if pid != other and what.endswith("/place-order")]
             await one.kill(leader)
             await one.rests()
             await one.exchange.goes()

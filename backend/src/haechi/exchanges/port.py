@@ -157,6 +157,7 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 Known = Callable[[str], bool]
+Still = Callable[[], bool]
 
 
 class Listener(Protocol):
@@ -168,7 +169,10 @@ class Listener(Protocol):
 class Exchange(Protocol):
     """One account at an exchange."""
 
-    async def place(self, order: NewOrder) -> Outcome: ...
+    async def place(self, order: NewOrder, *, still: Still | None = None) -> Outcome:
+        """still: asked again right before it leaves, where leaving takes time; False: it does not, Rejected("not_sent")."""
+        ...
+
 
     async def cancel(self, client_id: str) -> Outcome: ...
 

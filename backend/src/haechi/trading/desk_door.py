@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from haechi.core.risk import Refused
 from haechi.exchanges.errors import Refused as ExchangeRefused
 from haechi.exchanges.errors import Unreachable
-from haechi.exchanges.port import Accepted, Outcome, Rejected, Unknown
+from haechi.exchanges.port import Accepted, Outcome, Rejected, Still, Unknown
 from haechi.platform.db import Session
 from haechi.platform.points import reached
 from haechi.trading.gate import Approved
@@ -68,20 +68,27 @@ class Door:
             elif late := self._too_late(owner, one):
                 answers.append(late)
             else:
-                answers.append(Sent(one.id, await self._place(verdict, one)))
+                answers.append(Sent(one.id, await self._place(verdict, one, lambda one=one: not self._barred(owner, one))))  # type: ignore[misc]
         return answers
 
-    def _too_late(self, owner: Owner, one: Working) -> Refused | None:
-        """What came up while the intent was being committed: a kill switch, another process. What reduces risk still leaves, also with
-        a lease that could not be renewed for want of a database, until another process is known to have it."""
+    def _barred(self, owner: Owner, one: Working) -> str:
+        """What came up after the judgement: a kill switch's scope, `lease` when another process may trade, '' nothing. What reduces risk
+        still leaves, also with a lease that could not be renewed for want of a database, until another process is known to have it."""
         desk = self.desk
         scope = "" if one.order.reduce_only else desk.gate.killed(owner.user_id, owner.bot_id)
-        if not scope and (desk.office.leads() or (one.order.reduce_only and desk.office.unbeaten())):
+        if scope or desk.office.leads() or (one.order.reduce_only and desk.office.unbeaten()):
+            return scope
+        return "lease"
+
+    def _too_late(self, owner: Owner, one: Working) -> Refused | None:
+        """What came up while the intent was being committed."""
+        desk, why = self.desk, self._barred(owner, one)
+        if not why:
             return None
         desk.orders.end(one, REJECTED)
         desk.later(moved(desk.user_id, one.id, REJECTED, desk.clock.now_ms(), reason="not_sent"))
-        return Refused("killed", one.order.symbol, f"nothing while the kill switch of the {scope} is on") if scope else Refused(
-            "lease", one.order.symbol, "another process trades now")
+        return Refused("lease", one.order.symbol, "another process trades now") if why == "lease" else Refused(
+            "killed", one.order.symbol, f"nothing while the kill switch of the {why} is on")
 
     def _judged(self, owner: Owner, ticket: Ticket) -> tuple[Approved | Refused, Working | None]:
         desk = self.desk
@@ -160,14 +167,14 @@ class Door:
 
     # ---- then out
 
-    async def _place(self, approved: Approved, one: Working) -> Outcome:
-        """Only what the gate approved and the journal has gets here."""
+    async def _place(self, approved: Approved, one: Working, still: Still) -> Outcome:
+        """Only what the gate approved and the journal has gets here. still: asked once more when it has waited for its turn."""
         one.sent_ms = self.desk.clock.now_ms()
         reached("before_place")
         if one.order.trigger is not None:
             reached("before_stop")
         try:
-            outcome = await self.desk.exchange.place(one.order)
+            outcome = await self.desk.exchange.place(one.order, still=still)
         except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:
             outcome = Unknown(type(error).__name__)
         except Exception as fault:  # an adapter's fault says nothing about the order
@@ -199,7 +206,10 @@ class Door:
                 desk.check.soon()
 
     async def cancel(self, one: Working) -> Outcome:
-        """Take it away. What filled meanwhile comes as fills; silence leaves it as it is, and it is looked for."""
+        """Take it away. What filled meanwhile comes as fills; silence leaves it as it is, and it is looked for. Once another process may
+        trade, the orders are that one's."""
+        if not (self.desk.office.leads() or self.desk.office.unbeaten()):
+            return Rejected("lease")
         one.canceling, one.asked_ms = True, self.desk.clock.now_ms()
         reached("before_cancel")
         try:

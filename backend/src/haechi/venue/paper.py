@@ -25,6 +25,7 @@ from haechi.exchanges.port import (
     Position,
     Rejected,
     Seen,
+    Still,
     Unknown,
 )
 from haechi.venue import orders, traces
@@ -55,7 +56,7 @@ class Paper:
 
     # ---- orders
 
-    async def place(self, order: NewOrder) -> Outcome:
+    async def place(self, order: NewOrder, *, still: Still | None = None) -> Outcome:
         m = self.venue.market.get(order.symbol)
         if m is None:
             return Rejected("symbol", order.symbol)

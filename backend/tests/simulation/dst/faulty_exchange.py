@@ -31,6 +31,7 @@ from haechi.exchanges.port import (
     Price,
     Rejected,
     Seen,
+    Still,
     Unknown,
 )
 from haechi.venue.refusal import Refusal
@@ -97,7 +98,7 @@ class FaultyExchange:
 
     # ---- orders
 
-    async def place(self, order: NewOrder) -> Outcome:
+    async def place(self, order: NewOrder, *, still: Still | None = None) -> Outcome:
         request = self._request(order)
         self.asked(request)
         self.world.history.requests.append(request)

@@ -45,6 +45,21 @@ async def test_the_reconciliation_alone_finds_the_order_and_tells_its_fill() -> 
         assert not b.bitget.book.find("o-1").unknown
 
 
+async def test_what_waited_for_the_budget_is_asked_whether_it_may_still_leave() -> None:
+    async with bench() as b:
+        answers = iter((False, True))
+        asked: list[int] = []
+
+        def still() -> bool:
+            asked.append(b.bitget.rest.budget.sent)  # its turn has come by then
+            return next(answers)
+
+        before = b.bitget.rest.budget.sent
+        assert await b.bitget.place(an_order(), still=still) == Rejected("not_sent")
+        assert not b.member.orders and asked[0] > before
+        assert isinstance(await b.bitget.place(an_order(), still=still), Accepted)
+
+
 @pytest.mark.parametrize("order", [{"kind": "timeout_before"}, {"kind": "error_before"}, {"kind": "error_before", "code": "45001"}],
                          ids=lambda one: "-".join(one.values()))
 async def test_an_order_that_never_arrived_stays_unknown_until_it_no_longer_can(order: dict[str, object]) -> None:

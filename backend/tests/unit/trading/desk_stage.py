@@ -91,8 +91,9 @@ class Scripted:
 
     # ---- orders
 
-    async def place(self, order: NewOrder) -> Any:
+    async def place(self, order: NewOrder, *, still: Any = None) -> Any:
         self.placed.append(order)
+        self.still = still
         self.calls.append(f"{order.kind} {order.side} {order.quantity:f}{' reducing' if order.reduce_only else ''}")
         answer, there = self.answers.pop(0) if self.answers else (Accepted(f"x{order.client_id}"), True)
         if there:

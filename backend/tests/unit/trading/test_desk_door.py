@@ -227,3 +227,25 @@ async def test_no_new_risk_while_there_is_a_doubt(stage: Stage) -> None:
     answer = (await stage.desk.send(B1, [entry()]))[0]
     assert isinstance(answer, Refused) and "blind: stream: silent" in answer.allowed
     assert stage.exchange.placed == []
+
+
+async def test_what_waits_for_its_turn_is_asked_once_more_whether_it_may_leave(stage: Stage) -> None:
+    """An exchange's budget may hold an order back for seconds: a kill switch meanwhile still counts, for what adds risk."""
+    await stage.held()
+    adds = stage.exchange.still
+    await stage.sent(stop())
+    reduces = stage.exchange.still
+    assert adds() and reduces()
+    stage.killed = "user"
+    assert not adds() and reduces()
+    stage.killed, stage.leads = "", False
+    assert not adds() and not reduces()
+
+
+async def test_who_lost_the_right_to_trade_takes_nothing_away(stage: Stage) -> None:
+    await stage.held()
+    name = await stage.sent(stop())
+    stage.leads = False
+    assert not await stage.desk.cancel(B1, name) and name in stage.exchange.resting
+    stage.leads = True
+    assert await stage.desk.cancel(B1, name) and name not in stage.exchange.resting

@@ -48,7 +48,7 @@ class Scripted:
         self.trades = 0
         self.done: dict[str, Decimal] = {}
 
-    async def place(self, order: NewOrder) -> Outcome:
+    async def place(self, order: NewOrder, **_given: Any) -> Outcome:
         self.calls.append(f"{order.kind} {order.side} {order.quantity:f}")
         if order.kind == "stop" and self.says:
             answer = self.says.pop(0)

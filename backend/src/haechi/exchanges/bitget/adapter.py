@@ -56,6 +56,7 @@ from haechi.exchanges.port import (
     Position,
     Rejected,
     Seen,
+    Still,
     Unknown,
 )
 from haechi.platform.clock import Clock
@@ -139,8 +140,8 @@ class Bitget:
 
     # ---- orders
 
-    async def place(self, order: NewOrder) -> Outcome:
-        return await self.orders.place(order)
+    async def place(self, order: NewOrder, *, still: Still | None = None) -> Outcome:
+        return await self.orders.place(order, still=still)
 
     async def cancel(self, client_id: str) -> Outcome:
         return await self.orders.cancel(client_id)

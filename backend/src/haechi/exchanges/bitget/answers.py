@@ -40,7 +40,7 @@ class Silence(msgspec.Struct, frozen=True):
 
 
 class Unsent(msgspec.Struct, frozen=True):
-    """Nothing left this machine: certainly not executed. word: rate | unreachable."""
+    """Nothing left this machine: certainly not executed. word: rate | unreachable | not_sent."""
 
     word: str
     why: str

@@ -22,7 +22,7 @@ from haechi.exchanges.bitget.terms import AccountTerms, unasked
 from haechi.exchanges.bitget.text import Item
 from haechi.exchanges.bitget.tracking import Book, Tracked
 from haechi.exchanges.errors import Refused, Unreachable
-from haechi.exchanges.port import Accepted, NewOrder, Outcome, Rejected, Unknown
+from haechi.exchanges.port import Accepted, NewOrder, Outcome, Rejected, Still, Unknown
 
 CANCELS_MAX = 3
 # Until then a request that went out may still be carried out, and until then a lookup may show what was before: 30 s of timestamp
@@ -46,7 +46,7 @@ class Orders:
 
     # ---- out
 
-    async def place(self, order: NewOrder) -> Outcome:
+    async def place(self, order: NewOrder, *, still: Still | None = None) -> Outcome:
         known = self.book.find(order.client_id)
         if known is not None and not known.lost:
             return await self.resolve(order.client_id) if known.unknown else Accepted(known.exchange_id)
@@ -65,7 +65,7 @@ class Orders:
         self.book.orders.pop(order.client_id, None)  # one that never arrived may be sent again
         one = self.book.add(Tracked(order, plan_type(order), self.clock.now_ms(), unknown=True))
         endpoint, body = placing(order, cross=terms.cross)
-        reply = await self.rest.ask(endpoint, body, urgent=urgent(order))
+        reply = await self.rest.ask(endpoint, body, urgent=urgent(order), still=still)
         one.sent_ms = self.clock.now_ms()
         return await self._placed(one, reply)
 

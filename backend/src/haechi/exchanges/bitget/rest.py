@@ -19,6 +19,7 @@ from haechi.exchanges.bitget.codes import Kind
 from haechi.exchanges.bitget.endpoints import TIME, Endpoint
 from haechi.exchanges.bitget.sign import ApiKey, headers
 from haechi.exchanges.errors import Refused, Unreachable
+from haechi.exchanges.port import Still
 
 ADDRESS = "https://api.bitget.com"
 ANSWER_SECONDS_MAX = 10
@@ -60,26 +61,29 @@ class Rest:
 
     # ---- one request
 
-    async def ask(self, endpoint: Endpoint, params: Params | None = None, *, urgent: bool = False) -> Reply:
-        """Once; a second time only when the first was refused for its timestamp, which is evidence that nothing happened."""
+    async def ask(self, endpoint: Endpoint, params: Params | None = None, *, urgent: bool = False, still: Still | None = None) -> Reply:
+        """Once; a second time only when the first was refused for its timestamp, which is evidence that nothing happened. still: asked
+        when nothing has to be waited for any more; False: it does not leave."""
         if endpoint.signed and self.clock.offset_ms is None:
             try:
                 await self.measure()
             except Unreachable as error:
                 return Unsent("unreachable", error.message)
-        reply = await self._once(endpoint, params or {}, urgent=urgent)
+        reply = await self._once(endpoint, params or {}, urgent=urgent, still=still)
         if endpoint.signed and isinstance(reply, Answer) and reply.meaning.kind is Kind.CLOCK:
             log.warning("bitget_clock_refused", code=reply.code, offset_ms=self.clock.offset_ms)
             try:
                 await self.measure()
             except Unreachable:
                 return reply
-            return await self._once(endpoint, params or {}, urgent=urgent)
+            return await self._once(endpoint, params or {}, urgent=urgent, still=still)
         return reply
 
-    async def _once(self, endpoint: Endpoint, params: Params, *, urgent: bool) -> Reply:
+    async def _once(self, endpoint: Endpoint, params: Params, *, urgent: bool, still: Still | None = None) -> Reply:
         if not await self.budget.take(endpoint, urgent=urgent):
             return Unsent("rate", f"the request budget of {endpoint.path} is used up")
+        if still is not None and not still():
+            return Unsent("not_sent", "it may no longer leave")
         given = {name: value for name, value in params.items() if value is not None}
         target, body = endpoint.path, ""
         if endpoint.method == "POST":
