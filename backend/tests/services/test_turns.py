@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from haechi.platform import turns
 from haechi.platform.db import Database, unreachable
 
 COUNT = Table("count", MetaData(), Column("n", Integer))
@@ -63,3 +65,22 @@ async def test_who_waits_too_long_for_a_turn_may_come_again(databases):
     await add_one(impatient)
     async with one.reading() as looking:
         assert (await looking.execute(select(COUNT.c.n))).scalar_one() == 8
+
+
+async def test_a_turn_that_is_kept_between_preparing_and_running_a_statement_is_ended(postgres, monkeypatch):
+    """As by a process that was stopped there: the server's own time for idle transactions does not run."""
+    monkeypatch.setattr(turns, "SILENT_S", 0.05)
+    stopped = await asyncpg.connect(postgres)
+    await stopped.execute("BEGIN")
+    await stopped.execute(f"SELECT set_config('idle_in_transaction_session_timeout', '50', true), pg_advisory_xact_lock({turns.WRITE_LOCK})")
+    await stopped.prepare("SELECT 1")
+    waits = Database(postgres.replace("postgresql://", "postgresql+asyncpg://"), busy_timeout_ms=200)
+    with pytest.raises(SQLAlchemyError) as refused:
+        async with waits.writing():
+            raise AssertionError("the turn was free")
+    assert unreachable(refused.value)
+    async with waits.writing() as session:
+        assert (await session.execute(select(1))).scalar_one() == 1
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await stopped.execute("COMMIT")
+    await waits.close()

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase
 
 from haechi.errors import HaechiError
+from haechi.platform import turns
 from haechi.platform.points import reached
 from haechi.platform.together import Together, Work, worked
 
@@ -32,13 +33,6 @@ CONNECTIONS_MORE = 10
 CONNECT_TIMEOUT_S = 5  # asyncpg's own is a minute, longer than anybody waits for an answer
 # busy_timeout first: several processes may want to switch to WAL at once.
 PRAGMAS = {"busy_timeout": BUSY_TIMEOUT_MS, "journal_mode": "wal", "foreign_keys": "on", "synchronous": "full"}
-
-# Any number, but the same in every process. Held until the transaction ends; waited for as long as SQLite's lock.
-WRITE_LOCK = 7_240_135_002
-# A process that was stopped in the middle of its turn must not keep it for ever: the server ends a turn in which nothing happens.
-TAKE_TURNS = text("SELECT set_config('lock_timeout', :ms, true), set_config('idle_in_transaction_session_timeout', '10000', true), "
-                  f"pg_advisory_xact_lock({WRITE_LOCK})")
-LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's word for it, appendix A of its manual
 
 Session = AsyncSession
 
@@ -85,7 +79,7 @@ class Database:
         """A transaction that commits when the block ends well and rolls back when it does not. One at a time, over all processes."""
         async with self._turn(), self._writing.begin() as session:
             if self.kind == "postgresql":
-                await session.execute(TAKE_TURNS, {"ms": str(self.busy_timeout_ms)})
+                await turns.take(session, self.engine, self.busy_timeout_ms)
             yield session
 
     @asynccontextmanager
@@ -190,7 +184,7 @@ def unreachable(error: SQLAlchemyError) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     of_postgresql = type(error.orig).__module__.endswith("asyncpg")  # SQLite says OperationalError for a missing table too
-    busy = getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE or getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY"
+    busy = turns.not_available(error) or getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY"
     return busy or error.connection_invalidated or (of_postgresql and isinstance(error, OperationalError))
 
 
