@@ -47,6 +47,11 @@ async def test_one_signs_in_and_out(app):
     assert (await app.http.get("/auth/me", headers=mina)).status_code == 401
 
 
+async def test_text_that_it_does_not_keep_is_bad_input(app):
+    refused = await app.http.post("/auth/login", json={"email": "mi\u0000na@example.com", "password": "a long password"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "validation") and "U+0000" in refused.json()["error"]["message"]
+
+
 async def test_health_names_the_database(app):
     answer = await app.http.get("/health")
     assert (answer.status_code, answer.json()["database"]["kind"]) == (200, "postgresql")

@@ -20,6 +20,7 @@ from haechi.errors import BadInput, HaechiError
 from haechi.platform.db import DatabaseUnavailable, unreachable
 
 PROBLEMS_SHOWN = 10
+NOT_IN_REPERTOIRE = "22021"  # PostgreSQL's word for it, appendix A of its manual
 RETRY_AFTER_S = 5
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,10 @@ async def on_unit_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_database_error(_request: Request, error: SQLAlchemyError) -> JSONResponse:
-    """Gone for now: 503, and the next request tries anew. Anything else the database says is a fault of ours."""
+    """Gone for now: 503, and the next request tries anew. Text with a NUL, which PostgreSQL does not keep: 422. Anything else the
+    database says is a fault of ours."""
+    if getattr(getattr(error, "orig", None), "sqlstate", None) == NOT_IN_REPERTOIRE:
+        return envelope(422, "validation", "The input cannot be used: text may not contain the character U+0000.")
     if not unreachable(error):
         raise error
     log.error("database unavailable", error=type(error).__name__)
