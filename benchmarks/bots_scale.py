@@ -132,8 +132,8 @@ class Meter:
             self.judged.append(time.perf_counter())
             return judge(*given, **named)
 
-        async def placing(paper: Paper, order: Any) -> Any:
-            outcome = await place(paper, order)
+        async def placing(paper: Paper, order: Any, **given: Any) -> Any:
+            outcome = await place(paper, order, **given)
             self.placed.append(time.perf_counter())
             return outcome
 
