@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EVERY_S = 10
 DOUBTFUL_S = 1  # while an order is unknown or something failed
 PAUSE_S = 1 / 2  # the shortest time between two rounds
+BEGIN_ROUNDS = 20  # at a start, until books that differ anew each time are taken for books that differ
 OVERLAP_MS = 120_000  # fills may be shown later than they happened
 DEEP_MS = 3 * 3_600_000  # and some much later
 DEEP_EVERY = 30  # rounds
@@ -104,14 +105,19 @@ class Check:
 
     async def begin(self) -> None:
         """Before the first order. A new account is taken over as it is; an old one is brought up to date. Books that differ are looked
-        at until they agree or are known to differ."""
+        at until they agree or are known to differ; ten seconds of ever new differences are one too."""
         desk = self.desk
         if not desk.known:
             await self._take_over()
         await self.once(deep=True)
-        while not desk.ready:
+        for _ in range(BEGIN_ROUNDS):
+            if desk.ready:
+                return
             await desk.office.sleep(PAUSE_S)
             await self.once(deep=True)
+        if not desk.ready:  # another difference each time: somebody trades here without a pause, and stops must be looked after
+            self._differ(str(self._differed))
+            desk.ready = True
 
     async def _take_over(self) -> None:
         """The first day: what is there is booked as it stands, before anything is sent; what happened before is no news."""
@@ -286,11 +292,14 @@ class Check:
                 desk.calm("", "books_differ", key="")
             return
         if self._differed == differs:
-            desk.mismatch = differs
-            desk.alarm("", "books_differ", key="", difference=differs)
+            self._differ(differs)
             self.rounds = DEEP_EVERY - 1  # the next round looks further back
         self._differed = differs
         self.soon()
+
+    def _differ(self, differs: str) -> None:
+        self.desk.mismatch = differs
+        self.desk.alarm("", "books_differ", key="", difference=differs)
 
     async def _again(self) -> None:
         """Who waits for another try, and what is no longer there."""

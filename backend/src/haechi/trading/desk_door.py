@@ -7,7 +7,7 @@ exist are in core/risk.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -68,7 +68,7 @@ class Door:
             elif late := self._too_late(owner, one):
                 answers.append(late)
             else:
-                answers.append(Sent(one.id, await self._place(verdict, one, lambda one=one: not self._barred(owner, one))))  # type: ignore[misc]
+                answers.append(Sent(one.id, await self._place(verdict, one, partial(self._may_leave, owner, one))))
         return answers
 
     def _barred(self, owner: Owner, one: Working) -> str:
@@ -79,6 +79,9 @@ class Door:
         if scope or desk.office.leads() or (one.order.reduce_only and desk.office.unbeaten()):
             return scope
         return "lease"
+
+    def _may_leave(self, owner: Owner, one: Working) -> bool:
+        return not self._barred(owner, one)
 
     def _too_late(self, owner: Owner, one: Working) -> Refused | None:
         """What came up while the intent was being committed."""

@@ -13,7 +13,7 @@ from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, S
 
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Fill, Gone, Moved, NewOrder, Paid, Rejected, Seen, Unknown
-from haechi.trading.desk_check import DOUBTFUL_S, EVERY_S, LOOKS_MAX, PAUSE_S
+from haechi.trading.desk_check import BEGIN_ROUNDS, DOUBTFUL_S, EVERY_S, LOOKS_MAX, PAUSE_S
 from haechi.trading.models import Alarm, Booking, Order
 
 
@@ -121,6 +121,24 @@ async def test_books_that_go_on_differing_are_known_to_when_work_begins(stage: S
     await closed(stage)
     opening = asyncio.create_task(stage.open())
     await stage.naps.over(PAUSE_S)
+    desk = await opening
+    assert desk.doubts() == ("mismatch",) and "books_differ" in stage.alarms()
+
+
+async def test_books_that_differ_anew_each_time_do_not_keep_a_desk_closed(stage: Stage) -> None:
+    """Somebody else trades on the account without a pause: exits and stops must be looked after, new risk waits."""
+    await stage.held()
+    await closed(stage)
+    asked = stage.exchange.positions
+
+    async def positions() -> Any:
+        stage.exchange.position += 1
+        return await asked()
+
+    stage.exchange.positions = positions  # type: ignore[method-assign]
+    opening = asyncio.create_task(stage.open())
+    for _ in range(BEGIN_ROUNDS):
+        await stage.naps.over(PAUSE_S)
     desk = await opening
     assert desk.doubts() == ("mismatch",) and "books_differ" in stage.alarms()
 
