@@ -136,7 +136,7 @@ EVIDENCE_BUGS = (
     Bug("books that differ are ready", "trading/desk_check.py", "            self.desk.ready = self.desk.ready or self._differed is None or bool(self.desk.mismatch)\n",
         "            self.desk.ready = True\n", (f"{CHECK}test_books_that_differ_at_the_start_are_looked_at_again_before_anybody_works",),
         "after a restart orders are sent on a position that is not there"),
-    Bug("a difference of the books is only logged", "trading/desk_check.py", "            desk.mismatch = differs\n", "",
+    Bug("a difference of the books is only logged", "trading/desk_check.py", "        self.desk.mismatch = differs\n", "",
         (f"{CHECK}test_a_difference_that_stays_stops_new_risk_and_rings_until_it_is_gone",), "new risk on books that are known to be wrong"),
     Bug("a beating heart is a good stream", "trading/desk.py", "        blind = self.exchange.blind()\n", "        blind = \"\"\n",
         (f"{DOOR}test_no_new_risk_while_there_is_a_doubt",), "entries while no fill is heard"),
