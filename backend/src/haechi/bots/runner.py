@@ -156,6 +156,7 @@ class Runner:
 
     def _end(self) -> None:
         self.ended.set()
+        self.journal.close()
         self.desk.detach(self.owner.bot_id)
         if self.hub is not None and self.key is not None:
             self.hub.close(self.key)
@@ -347,6 +348,8 @@ class Runner:
     # ---- its state
 
     def _saved(self) -> str:
+        """Beside it goes what leaves: the journal comes before both."""
+        self.journal.flush()
         self._unsaved_bars = 0
         return msgspec.json.encode(Saved(self.booked, self.mind.snapshot(), self.exiting)).decode()
 

@@ -95,10 +95,10 @@ class Series:
         """The first row that opened after ts."""
         return int(np.searchsorted(self._rows[:self.count, 0], ts, side="right"))
 
-    def row_of(self, bar: Bar) -> int | None:
-        """The row of the whole bar that this one completes; None if it completes none."""
+    def completed(self, bar: Bar) -> int | None:
+        """When the whole bar opened that this one completes; None if it completes none."""
         start = self._start(bar)
-        return self.find(start) if bar.ts + bar.timeframe_ms >= start + self.timeframe_ms else None
+        return start if bar.ts + bar.timeframe_ms >= start + self.timeframe_ms else None
 
     def bar(self, row: int) -> Bar:
         one = self.instrument

@@ -149,10 +149,13 @@ class SignalHub:
         voice = self._voices[key]
         series = voice.series
         series.take(bar)
-        row = series.row_of(bar)
-        if series.stale or row is None:
+        ts = series.completed(bar)
+        if series.stale or ts is None:
             return None
-        return voice.answers.get(series.ts(row)) or self._evaluated(voice, row)
+        found = voice.answers.get(ts)
+        if found is None and (row := series.find(ts)) is not None:
+            found = self._evaluated(voice, row)
+        return found
 
     def _evaluated(self, voice: _Voice, row: int) -> Signal:
         found = voice.signals(voice.series.bars(row + 1))

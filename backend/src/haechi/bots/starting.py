@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from functools import cache, partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 from sqlalchemy import func, select, update
 
 from haechi.bots.grid_mind import GridMind, GridSpec
@@ -16,11 +18,12 @@ from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import FORM, RUNNING, STARTING, Bot, BotState
 from haechi.bots.runner import HISTORY_BARS, Runner, Saved
 from haechi.bots.schemas import StartBody
+from haechi.core.bars import Bars
 from haechi.core.instrument import Instrument
-from haechi.core.language import LanguageError
+from haechi.core.language import LanguageError, evaluate
 from haechi.core.live import LiveEngine
 from haechi.core.plan import Costs, Plan
-from haechi.core.strategies import find
+from haechi.core.strategies import LIBRARY, find, library
 from haechi.core.units import UnitError
 from haechi.errors import BadInput, HaechiError
 from haechi.exchanges.errors import Refused as ExchangeRefused
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 SLIPPAGE = Decimal("0.0001")
 CENT = Decimal("0.00000001")
+WARM_BARS = 300
 
 
 class StateDiffers(HaechiError):
@@ -59,6 +63,10 @@ def warm() -> None:
     engine.at_price(100)
     engine.funded(1)
     engine.filled("stop", -1, 1, 99, 1, 60_000, 99)
+    ramp = np.arange(1, WARM_BARS + 1)
+    bars = Bars("WARM", 60_000, Decimal(1), ramp * 60_000, ramp, ramp, ramp, ramp, np.ones(WARM_BARS))
+    for name in LIBRARY:
+        evaluate(library(name), bars)
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ async def begun(bot: Bot, bots: Bots) -> Runner:
     async with bots.database.reading() as session:
         state = await session.get(BotState, bot.id)
     mind, saved_state = await (_again(bot, state, bots) if state is not None else _fresh(bot, desk, bots))
-    journal = Journal(bots.folder / f"{bot.id}.jsonl")
+    journal = Journal(bots.folder / f"{bot.id}.jsonl", asyncio.get_running_loop().call_later)
     if state is None:
         put_aside(journal.path)
     journal.begin(mind.spec, state=saved_state.mind if state is not None else "")

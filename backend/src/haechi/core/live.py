@@ -156,19 +156,18 @@ class LiveEngine:
 
     def resting(self) -> dict[str, Wanted]:
         """What should rest on the exchange now, by role. An entry that was sent and has not filled stays until its bars are over."""
-        leg, found = self.machine.state[LEG], list[Wanted]()
-        held = self.position
+        leg, found = self.machine.state[LEG].tolist(), list[Wanted]()
+        held = leg[at.LOTS]
         out, lots = (-1 if held > 0 else 1), abs(held)
         if held and leg[at.STOP] > 0:
-            found.append(Wanted("stop", out, lots, "stop", trigger=int(leg[at.STOP]), reduce_only=True))
-        for k, role in enumerate(TARGETS):
-            if held and leg[at.TARGET_PRICE + k] > 0:
-                found.append(Wanted(role, out, min(int(leg[at.TARGET_LOTS + k]), lots), "limit", price=int(leg[at.TARGET_PRICE + k]),
-                                    reduce_only=True))
+            found.append(Wanted("stop", out, lots, "stop", trigger=leg[at.STOP], reduce_only=True))
+        for role, price, share in zip(TARGETS, leg[at.TARGET_PRICE:], leg[at.TARGET_LOTS:], strict=False) if held else ():
+            if price > 0:
+                found.append(Wanted(role, out, min(share, lots), "limit", price=price, reduce_only=True))
         if leg[at.ENTRY_KIND] > at.MARKET and not leg[at.ENTRY_FRESH]:
             found.append(self._entry_order())
         if held and leg[at.STEP_PRICE] > 0:
-            found.append(Wanted(f"step{int(leg[at.STEPS_DONE]) + 1}", -out, int(leg[at.STEP_LOTS]), "limit", price=int(leg[at.STEP_PRICE])))
+            found.append(Wanted(f"step{leg[at.STEPS_DONE] + 1}", -out, leg[at.STEP_LOTS], "limit", price=leg[at.STEP_PRICE]))
         return {one.role: one for one in found}
 
     # ---- what the exchange says

@@ -171,7 +171,7 @@ async def leveraged(desk: Desk, owner: Owner, symbol: str, body: SubmitBody) -> 
     most = desk.gate.limits_of(owner).leverage_max
     if wanted > most:
         raise refused(GateRefused("leverage", str(wanted), str(most)))
-    if any(face.symbol == symbol for face in desk.faces.values()):
+    if desk.at.get(symbol):
         raise Conflict(f"A bot trades {symbol} with leverage {there}; it cannot be changed under it.", code="leverage_in_use",
                        details={"asked": str(wanted), "allowed": str(there)})
     outcome = await desk.exchange.set_leverage(symbol, wanted, cross=False)

@@ -150,6 +150,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.clock, self.gate, self.scribe, self.reserve = (self.office.clock, self.office.gate, self.office.scribe, self.office.reserve)
         self.faces: dict[str, Face] = {}
+        self.at: dict[str, list[Face]] = {}  # the same by symbol
         self.prices: dict[str, tuple[Decimal, int]] = {}
         self.leverages: dict[str, int] = {}
         self.instruments: dict[str, Instrument] = {}
@@ -186,21 +187,29 @@ class Desk:
 
     def attach(self, face: Face) -> None:
         """A bot comes to work, or who looks after what is done by hand."""
+        self._leaves(face.owner.bot_id)
         self.faces[face.owner.bot_id] = face
         if face.owner.bot_id:
             self.calm(face.owner.bot_id, "bot_failed", key=face.owner.bot_id)
             self.bots.add(face.owner.bot_id)
         if face.symbol:
+            self.at.setdefault(face.symbol, []).append(face)
             self.follow(face.symbol)
 
     def detach(self, bot_id: str) -> None:
-        face = self.faces.pop(bot_id, None)
+        face = self._leaves(bot_id)
         if face is not None and face.symbol:
             self._unfollow(face.symbol)
 
+    def _leaves(self, bot_id: str) -> Face | None:
+        face = self.faces.pop(bot_id, None)
+        if face is not None and face.symbol:
+            self.at[face.symbol].remove(face)
+        return face
+
     def follow(self, symbol: str) -> None:
         """Hear this symbol's events."""
-        prices = any(face.symbol == symbol and face.watches_price for face in self.faces.values())
+        prices = any(face.watches_price for face in self.at.get(symbol, ()))
         ear = self.ears.get(symbol)
         if ear is not None and ear.prices == prices:
             return
@@ -211,7 +220,7 @@ class Desk:
 
     def _unfollow(self, symbol: str) -> None:
         """What is held or rests there is followed on."""
-        if any(face.symbol == symbol for face in self.faces.values()):
+        if self.at.get(symbol):
             self.follow(symbol)
         elif symbol in self.ears and not self.holdings.owners(symbol) and not any(
                 one.order.symbol == symbol for one in self.orders.working.values()):
@@ -381,9 +390,9 @@ class Desk:
             return isinstance(answer, Sent) and isinstance(answer.outcome, Accepted)
         return False
 
-    def due_again(self, owner: Owner, now: int) -> bool:
-        """Whether something of this owner waits for another try that is due."""
-        return any(name == owner.bot_id and backing.tries and backing.next_ms <= now for (name, _), backing in self._backing.items())
+    def due_again(self, now: int) -> set[str]:
+        """Of whom something waits for another try that is due."""
+        return {owner for (owner, _), backing in self._backing.items() if backing.tries and backing.next_ms <= now}
 
     def settle_roles(self, owner: Owner, wanted: Mapping[str, Ticket]) -> None:
         """What is no longer wished needs no other try."""
@@ -424,7 +433,7 @@ class Desk:
                 await self._shared(event)
 
     async def _tell_all(self, symbol: str, event: Bar | Price) -> None:
-        faces = [face for face in self.faces.values() if face.symbol == symbol and (face.watches_price or not isinstance(event, Price))]
+        faces = [face for face in self.at.get(symbol, ()) if face.watches_price or not isinstance(event, Price)]
         if len(faces) == 1:
             await faces[0].take(event)
         elif faces:

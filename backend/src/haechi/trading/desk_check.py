@@ -303,11 +303,9 @@ class Check:
 
     async def _again(self) -> None:
         """Who waits for another try, and what is no longer there."""
-        desk = self.desk
-        now = desk.clock.now_ms()
-        for face in list(desk.faces.values()):
-            if desk.due_again(face.owner, now):
-                await face.poke()
+        due = self.desk.due_again(self.desk.clock.now_ms())
+        for face in [face for face in self.desk.faces.values() if face.owner.bot_id in due]:
+            await face.poke()
 
     async def _poke(self, owner: str) -> None:
         face = self.desk.faces.get(owner)

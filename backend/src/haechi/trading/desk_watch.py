@@ -109,11 +109,9 @@ class Watch:
             self._poke(face)
 
     def _tries(self) -> None:
-        desk = self.desk
-        now = desk.clock.now_ms()
-        for face in list(desk.faces.values()):
-            if desk.due_again(face.owner, now):
-                self._poke(face)
+        due = self.desk.due_again(self.desk.clock.now_ms())
+        for face in [face for face in self.desk.faces.values() if face.owner.bot_id in due]:
+            self._poke(face)
 
     def _over(self, held: set[str]) -> None:
         """Alarms about what is no longer there, also those of before a restart."""

@@ -1,31 +1,40 @@
 """A bot's journal: everything it was told and everything it wished, one line each, in order. `haechi replay` lives on it.
 
-Lines are JSON: {"k": kind, …}. The database is the truth, this file is for the replay: lines reach the system before the bot acts on
-them, and no file stays open between them, for there are many bots.
+Lines are JSON: {"k": kind, …}. The database is the truth, this file is for the replay: lines reach the system before an order leaves
+or a state is saved because of them, and a moment later otherwise. No file stays open between them, for there are many bots.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import msgspec
+import structlog
 
 from haechi.errors import BadInput
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 HEAD, RESTORED = "head", "restored"
 OPEN = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+# Thousands of bots hear a bar at once: their lines wait until the orders are out, and then do not all come in one moment.
+LATER_MS, SPREAD_MS = 2000, 1000
+
+log = structlog.get_logger(__name__)
+Later = Callable[[float, Callable[[], None]], object]
 
 
 class Journal:
-    """The file of one bot."""
+    """The file of one bot. later: calls something after some seconds; without it every line is written at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, later: Later | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
+        self.path, self.later = path, later
+        self.later_s = (LATER_MS + crc32(path.name.encode()) % SPREAD_MS) / 1000
+        self._waiting, self._called = b"", False
 
     def begin(self, spec: Any, state: str = "") -> None:
         """Once in a process, before the first line: the head where there is none; a line that a crash cut off goes.
@@ -37,6 +46,7 @@ class Journal:
             self.write(HEAD, engine=1, spec=spec)
         if state:
             self.write(RESTORED, state=state)
+        self.flush()
 
     def _mend(self) -> None:
         if not self.path.exists():
@@ -50,11 +60,36 @@ class Journal:
             file.truncate(file.read().rfind(b"\n") + 1)
 
     def write(self, kind: str, **fields: Any) -> None:
+        self._waiting += encode({"k": kind, **fields}) + b"\n"
+        if self.later is None:
+            self.flush()
+        elif not self._called:
+            self._called = True
+            self.later(self.later_s, self._in_time)
+
+    def flush(self) -> None:
+        """What waits reaches the system now. Raises OSError; what was not written then waits on."""
+        if not self._waiting:
+            return
         file = os.open(self.path, OPEN, 0o600)
         try:
-            os.write(file, encode({"k": kind, **fields}) + b"\n")
+            self._waiting = self._waiting[os.write(file, self._waiting):]
         finally:
             os.close(file)
+
+    def _in_time(self) -> None:
+        self._called = False
+        self.close()
+        if self._waiting and self.later is not None:
+            self._called = True
+            self.later(self.later_s, self._in_time)
+
+    def close(self) -> None:
+        """At the end of its bot. A disk that takes nothing is told to the log: nothing that was sent or saved is missing."""
+        try:
+            self.flush()
+        except OSError as error:
+            log.warning("journal_waits", name=self.path.name, why=error.strerror)
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -47,10 +47,9 @@ class TickBar(NamedTuple):
 
 @dataclass(frozen=True)
 class Ear:
-    """A listener and what it wants to hear."""
+    """A listener of one symbol; prices: it wants to hear these too."""
 
     listener: Listener
-    symbol: str
     prices: bool
 
 
@@ -70,7 +69,7 @@ class Venue:
         self.market = {one.symbol: m for m, one in enumerate(instruments)}
         self.timeframe_ms = timeframe_ms
         self.accounts: dict[str, Account] = {}
-        self.ears: dict[str, list[Ear]] = {}
+        self.ears: dict[str, dict[str, list[Ear]]] = {}  # of each account, by symbol
         self.last: dict[str, TickBar] = {}
         self.candles: dict[str, deque[TickBar]] = {one.symbol: deque(maxlen=CANDLES_KEPT) for one in instruments}
         self.bars_played = 0
@@ -90,7 +89,7 @@ class Venue:
             account = Account(name, self.instruments, costs)
             for symbol, bar in self.last.items():
                 account.closes(self.market[symbol], bar.close)
-            self.accounts[name], self.ears[name] = account, []
+            self.accounts[name], self.ears[name] = account, {}
         return self.accounts[name]
 
     def close_account(self, name: str) -> None:
@@ -115,7 +114,8 @@ class Venue:
 
     async def walks(self, bars: Mapping[str, TickBar]) -> None:
         """Accounts do not meet each other: they walk at the same time, so that what their listeners write is written together."""
-        names = [name for name, account in self.accounts.items() if not account.idle or any(ear.prices for ear in self.ears[name])]
+        names = [name for name, account in self.accounts.items()
+                 if not account.idle or any(self._watched(name, symbol) for symbol in self.ears[name])]
         await asyncio.gather(*(self._walk_account(name, bars) for name in names))
 
     async def _walk_account(self, name: str, bars: Mapping[str, TickBar]) -> None:
@@ -126,9 +126,14 @@ class Venue:
 
     def _concerned(self, name: str, symbol: str) -> bool:
         """Whether this bar can do anything to the account, or somebody watches the price on it."""
-        if self.accounts[name].involved(self.market[symbol]):
-            return True
-        return any(ear.prices and ear.symbol == symbol for ear in self.ears[name])
+        return self.accounts[name].involved(self.market[symbol]) or self._watched(name, symbol)
+
+    def _watched(self, name: str, symbol: str) -> bool:
+        return any(ear.prices for ear in self._listening(name, symbol))
+
+    def _listening(self, name: str, symbol: str) -> list[Ear]:
+        """Nobody: it may have been closed meanwhile by what it was told."""
+        return self.ears.get(name, {}).get(symbol, [])
 
     async def _walk(self, account: Account, m: int, bar: TickBar) -> None:
         await self._open(account, m, bar.ts, bar.open, bar.rates)
@@ -187,11 +192,9 @@ class Venue:
         await self._price(account, m)
 
     async def _price(self, account: Account, m: int) -> None:
-        if not any(ear.prices for ear in self.ears.get(account.name, ())):  # none: closed meanwhile by what it was told
-            await self.tell(account)
-            return
         one = self.instruments[m]
-        account.events.append(Price(one.symbol, one.price(account.point[m]), account.now_ms))
+        if self._watched(account.name, one.symbol):
+            account.events.append(Price(one.symbol, one.price(account.point[m]), account.now_ms))
         await self.tell(account)
 
     async def tell(self, account: Account) -> None:
@@ -202,8 +205,8 @@ class Venue:
 
     async def _hear(self, name: str, event: Event) -> None:
         account = self.accounts.get(name)
-        for ear in list(self.ears.get(name, ())):
-            if ear.symbol == event.symbol and (ear.prices or not isinstance(event, Price)):
+        for ear in list(self._listening(name, event.symbol)):
+            if ear.prices or not isinstance(event, Price):
                 before = account is not None and account.told
                 if account is not None:
                     account.told = True
@@ -223,15 +226,14 @@ class Venue:
 
     async def _tell_bars(self, bars: Sequence[Bar]) -> None:
         """Every account at the same time; one account's listeners in order."""
-        names = [name for name, ears in self.ears.items() if ears]
+        names = [name for name, ears in self.ears.items() if any(ears.values())]
         if not names:
             return
         self.settle()
         await asyncio.gather(*(self._tell_account(name, bars) for name in names))
 
     async def _tell_account(self, name: str, bars: Sequence[Bar]) -> None:
-        heard = {ear.symbol for ear in self.ears.get(name, ())}
-        for bar in [bar for bar in bars if bar.symbol in heard]:
+        for bar in [bar for bar in bars if self._listening(name, bar.symbol)]:
             await self._hear(name, bar)
             if name in self.accounts:
                 await self.tell(self.accounts[name])

@@ -232,8 +232,8 @@ class Paper:
 
     def listen(self, listener: Listener, *, symbol: str, prices: bool) -> None:
         self.venue.index(symbol)
-        self.venue.ears[self.account.name].append(Ear(listener, symbol, prices))
+        self.venue.ears[self.account.name].setdefault(symbol, []).append(Ear(listener, prices))
 
     def unlisten(self, listener: Listener) -> None:
-        ears = self.venue.ears.get(self.account.name, [])
-        ears[:] = [ear for ear in ears if ear.listener is not listener]
+        for ears in self.venue.ears.get(self.account.name, {}).values():
+            ears[:] = [ear for ear in ears if ear.listener is not listener]

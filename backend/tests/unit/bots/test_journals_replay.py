@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -140,6 +141,48 @@ def test_no_file_stays_open_and_a_cut_line_goes_at_the_next_beginning(tmp_path: 
     journal.begin(SPEC, "saved")
     journal.write("stop")
     assert [row["k"] for row in lines(path)] == ["head", "restored", "stop"]
+
+
+def test_lines_wait_a_moment_unless_something_leaves(tmp_path: Path) -> None:
+    path, called = tmp_path / "b.jsonl", list[Callable[[], None]]()
+    journal = Journal(path, lambda _seconds, work: called.append(work))
+    journal.begin(SPEC)
+
+    def kinds() -> list[str]:
+        return [row["k"] for row in lines(path)]
+
+    journal.write("stop")
+    journal.write("stop")
+    assert kinds() == ["head"] and len(called) == 1  # one call for all that waits
+    journal.flush()
+    assert kinds() == ["head", "stop", "stop"]
+    called.pop()()
+    assert kinds() == ["head", "stop", "stop"] and not called  # nothing waits any more
+    journal.write("stop")
+    called.pop()()
+    assert kinds() == ["head", *["stop"] * 3]
+
+
+def test_a_full_disk_loses_no_line_of_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, called, write = tmp_path / "b.jsonl", list[Callable[[], None]](), os.write
+    journal = Journal(path, lambda _seconds, work: called.append(work))
+    journal.begin(SPEC)
+    journal.write("wish", orders=[])
+
+    def full(_file: int, _text: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.flush()  # what would leave because of it does not
+    called.pop()()
+    assert len(called) == 1  # it is tried again
+    monkeypatch.setattr(os, "write", lambda file, text: write(file, text[:7]))  # a disk that takes a piece
+    for _ in range(3):
+        called.pop()()
+    monkeypatch.setattr(os, "write", write)
+    journal.close()
+    assert [row["k"] for row in lines(path)] == ["head", "wish"]
 
 
 def test_a_head_that_was_cut_off_is_written_again(tmp_path: Path) -> None:

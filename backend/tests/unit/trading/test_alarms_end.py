@@ -95,8 +95,8 @@ async def test_what_is_too_much_at_once_is_asked_for_again_in_a_second_each_time
         await stage.desk._tried(B1, line, Refused("orders_second", "11", "10"))
         now = stage.clock.now_ms()
         assert stage.desk._backing_of(B1, line.role).next_ms == now + BACK_OFF_MS[0]
-        assert not stage.desk.due_again(B1, now) and stage.desk.due_again(B1, now + BACK_OFF_MS[0])
-    assert await stage.desk._tried(B1, line, Sent("b1-000009", Accepted("1"))) and not stage.desk.due_again(B1, now + 60_000)
+        assert B1.bot_id not in stage.desk.due_again(now) and B1.bot_id in stage.desk.due_again(now + BACK_OFF_MS[0])
+    assert await stage.desk._tried(B1, line, Sent("b1-000009", Accepted("1"))) and B1.bot_id not in stage.desk.due_again(now + 60_000)
 
 
 async def test_a_real_refusal_waits_longer_each_time(stage: Stage) -> None:

@@ -85,11 +85,11 @@ async def test_a_refused_order_is_tried_again_later_each_time(stage: Stage, tick
         stage.later((wait - 1) / 1000)
         for _ in range(5):
             await rest(stage, ticket)
-        assert len(stage.exchange.calls) == tries and not stage.desk.due_again(B1, stage.clock.now_ms())
+        assert len(stage.exchange.calls) == tries and B1.bot_id not in stage.desk.due_again(stage.clock.now_ms())
         stage.later(1 / 1000)
-        assert stage.desk.due_again(B1, stage.clock.now_ms())
+        assert B1.bot_id in stage.desk.due_again(stage.clock.now_ms())
     await rest(stage, ticket)
-    assert len(stage.exchange.resting) == 1 and not stage.desk.due_again(B1, stage.clock.now_ms() + 10**9)
+    assert len(stage.exchange.resting) == 1 and B1.bot_id not in stage.desk.due_again(stage.clock.now_ms() + 10**9)
 
 
 async def test_a_stop_refused_four_times_becomes_an_exit(stage: Stage) -> None:
@@ -173,7 +173,7 @@ async def test_what_is_no_longer_wished_needs_no_other_try(stage: Stage) -> None
     await rest(stage, LINE)
     stage.later(2)
     stage.desk.settle_roles(B1, {"stop": stop()})
-    assert not stage.desk.due_again(B1, stage.clock.now_ms())
+    assert B1.bot_id not in stage.desk.due_again(stage.clock.now_ms())
 
 
 # ---- the watcher

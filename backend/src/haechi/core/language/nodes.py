@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 ARITHMETIC = ("+", "-", "*", "/")
 
@@ -35,8 +37,7 @@ class Node:
         return 1 + max((arg.depth() for arg in self.args), default=0)
 
 
-@dataclass(frozen=True)
-class Indicator:
+class Indicator(msgspec.Struct, frozen=True, cache_hash=True):
     """An indicator with all its settings known. `source` is None (bars as they are), a price's name, or another's output."""
 
     kind: str
@@ -44,14 +45,12 @@ class Indicator:
     source: str | Output | None
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(msgspec.Struct, frozen=True, cache_hash=True):
     indicator: Indicator
     name: str
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(msgspec.Struct, frozen=True, cache_hash=True):
     """A node to compute. `value` is a float (op number), a price name (op price) or an Output (op output); `n` the window."""
 
     op: str
