@@ -22,6 +22,8 @@ from .history import History, Request
 STOP_MS, STOP_FAULT_MS, STOP_BLIND_MS = 3_000, 10_000, 30_000
 KILLED_MS, BLIND_MS, STALE_MS = 1_000, 1_500, 150_000
 RESOLVED_MS = 120_000
+OF_SYMBOL = frozenset({"naked", "no_stop", "stop_refused", "unknown_order", "over_closed"})
+OF_ACCOUNT = frozenset({"unreachable", "key", "channel", "stream_stale", "order_missing", "books_differ", "unbooked", "without_database"})
 READ_FIRST = frozenset({"orders", "positions", "fills"})
 FORCED = frozenset({"liquidation", "market_risk"})
 HAND, FUNDING, TRANSFERS = "hand-", "contract_settle_fee", ("trans_from_exchange", "trans_to_exchange")
@@ -216,8 +218,9 @@ class Judge:
             if len(self.history.stops) >= len(self.history.starts):
                 continue  # it is down now
             limit = self._limit(name, up)
-            if self.now() - up > limit and not self._alarmed(self.accounts[name].account_id, since):
-                fail("I4", f"{name}: {self.floor.instruments[m].symbol} has {self.uncovered(self.accounts[name].member, m)} lots without "
+            symbol = self.floor.instruments[m].symbol
+            if self.now() - up > limit and not self._alarmed(self.accounts[name].account_id, symbol, max(since, self.now() - limit)):
+                fail("I4", f"{name}: {symbol} has {self.uncovered(self.accounts[name].member, m)} lots without "
                            f"a stop for {self.now() - up} ms, {limit} ms are allowed, and no alarm says so")
 
     def _limit(self, name: str, since: int) -> int:
@@ -225,9 +228,11 @@ class Judge:
         limit = STOP_BLIND_MS if blinding else STOP_FAULT_MS if any_fault else STOP_MS
         return limit + max(0, unwritable_until - since)
 
-    def _alarmed(self, account_id: str, since: int) -> bool:
-        return bool(self.rows("SELECT 1 FROM alarms WHERE account_id = ? AND (raised_ms >= ? OR cleared_ms IS NULL OR cleared_ms >= ?) LIMIT 1",
-                              account_id, since, since))
+    def _alarmed(self, account_id: str, symbol: str, since: int) -> bool:
+        """Since then: of this symbol, or that nothing can be seen or sent at all."""
+        ringing = self.rows("SELECT code, key || facts FROM alarms WHERE account_id = ? AND (cleared_ms IS NULL OR cleared_ms >= ?)",
+                            account_id, since)
+        return any(code in OF_ACCOUNT or (code in OF_SYMBOL and symbol in about) for code, about in ringing)
 
     # ---- I5
 

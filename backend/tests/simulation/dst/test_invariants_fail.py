@@ -252,14 +252,28 @@ def test_reducing_in_doubt_is_right() -> None:
     judged_after(reduce)
 
 
-def test_an_alarm_is_as_good_as_a_stop() -> None:
-    async def alarmed(stage: Stage) -> None:
+def bare(code: str, about: str, *, over_ms: int | None = None) -> Callable[[Stage], Any]:
+    """The stop is gone for a minute, and this alarm rings, or ended so long after."""
+    async def plant(stage: Stage) -> None:
+        now = stage.clock.now_ms()
         await stage.port.cancel("b-2")
         stage.sql.execute("UPDATE orders SET status = 'canceled' WHERE id = 'b-2'")
-        stage.insert("alarms", user_id="u", account_id="acc", bot_id="b", code="naked", key="k", facts="{}", raised_ms=stage.clock.now_ms())
+        stage.insert("alarms", user_id="u", account_id="acc", bot_id="b", code=code, key=f"acc:{code}:{about}", facts="{}", raised_ms=now,
+                     cleared_ms=None if over_ms is None else now + over_ms)
         await asyncio.sleep(60)
 
-    judged_after(alarmed)
+    return plant
+
+
+@pytest.mark.parametrize("plant", [bare("naked", "b:BTCUSDT"), bare("unreachable", ""), bare("unreachable", "", over_ms=58_000)])
+def test_an_alarm_that_says_so_is_as_good_as_a_stop(plant: Callable[[Stage], Any]) -> None:
+    judged_after(plant)
+
+
+@pytest.mark.parametrize("plant", [bare("naked", "b:ETHUSDT"), bare("bot_failed", "b"), bare("unreachable", "", over_ms=1_000)])
+def test_another_alarm_is_not(plant: Callable[[Stage], Any]) -> None:
+    with pytest.raises(Broken, match="^I4"):
+        judged_after(plant)
 
 
 @pytest.mark.parametrize(("told", "whose"), [
