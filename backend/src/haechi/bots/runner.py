@@ -337,8 +337,8 @@ class Runner:
             tickets[EXIT] = self._ticket(Wanted(EXIT, -1 if held > 0 else 1, abs(held), "market", reduce_only=True))
         if not tickets and not self.desk.orders.of(self.owner.bot_id):
             return
-        self.desk.settle_roles(self.owner, tickets)
-        for ticket, answer in await self.desk.converge(self.owner, tickets, also=self._saving):
+        self.desk.rests.settle_roles(self.owner, tickets)
+        for ticket, answer in await self.desk.rests.converge(self.owner, tickets, also=self._saving):
             await self._answered(ticket.role, answer, once=False)
 
     def _entry_there(self) -> bool:

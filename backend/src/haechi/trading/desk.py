@@ -1,61 +1,45 @@
 """One account's desk: its orders, what its owners hold, what comes back from the exchange. The only way to an exchange.
 
-Orders leave through desk_door, what really is there is compared in desk_check, and desk_watch looks that nothing stands without a
-stop. What the exchange tells is booked once and handed to its owner: a bot's runner, or nobody for orders made by hand.
+Orders leave through desk_door, desk_rests makes what rests what should rest, and what the exchange tells goes through desk_books to
+its owner: a bot's runner, or nobody for orders made by hand. What really is there is compared in desk_check, and desk_watch looks that
+nothing stands without a stop.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from typing import Protocol
 
 import structlog
-from sqlalchemy import bindparam, select, update
 
-from haechi.core.holdings import FEES, REALIZED, WALLET, Holdings, Piece
+from haechi.core.holdings import Holdings
 from haechi.core.instrument import Instrument
-from haechi.core.risk import PASSING, Intent, Refused, View
-from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Moved, Paid, Price, Rejected, Traceable
+from haechi.core.risk import Intent, View
+from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Moved, Paid, Price, Traceable
 from haechi.platform.clock import Clock
-from haechi.platform.db import Session
-from haechi.platform.points import reached
-from haechi.trading import ledger
 from haechi.trading.alarms import Alarms
+from haechi.trading.desk_books import Books
 from haechi.trading.desk_check import Check
-from haechi.trading.desk_door import ORDERS, Answer, Door, Sent, moved
+from haechi.trading.desk_door import Answer, Door
 from haechi.trading.desk_over import Over
+from haechi.trading.desk_rests import Rests
 from haechi.trading.desk_watch import Watch
 from haechi.trading.gate import Gate
 from haechi.trading.lease import LeaseLost
 from haechi.trading.manual import ManualFace
-from haechi.trading.models import CANCELED, EXTERNAL, FILLED, REJECTED, UNKNOWN, Order
-from haechi.trading.owner import EXTERNAL_OWNER, MANUAL_OWNER, Owner
+from haechi.trading.models import UNKNOWN
+from haechi.trading.owner import Owner
 from haechi.trading.reserve import Reserve
 from haechi.trading.scribe import Scribe, Unwritten, Work
-from haechi.trading.working import Orders, Ticket, Working, working_of
+from haechi.trading.working import Orders, Ticket
 
 ZERO = Decimal(0)
 DAY_MS = 86_400_000
-SEEN_KEPT = 100_000
-BACK_OFF_MS = (1_000, 2_000, 5_000, 15_000, 60_000)
-STOP_BACK_OFF_MS = (1_000, 1_000, 2_000, 5_000)  # protection is tried more eagerly
-DOUBT_MS = 2_000  # a stop that may or may not be there is placed again after this
-STOP = "stop"
-THROUGH = frozenset({"trigger", "price"})  # the market is beyond the stop already
-
-FILLED_SO_FAR = (update(ORDERS).where(ORDERS.c.user_id == bindparam("of_user"), ORDERS.c.id == bindparam("of_id"))
-                 .values(filled=bindparam("so_far"), updated_ms=bindparam("now")))
 
 log = structlog.get_logger(__name__)
-
-
-def is_stop(role: str) -> bool:
-    """That of a bracket carries its entry's number."""
-    return role.partition(":")[0] == STOP
 
 
 class Face(Protocol):
@@ -99,14 +83,6 @@ class Office:
     unbeaten: Callable[[], bool] = lambda: True  # no other process is known to trade
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     key_refused: Callable[[str, str, Exception], None] = lambda _user_id, _account_id, _why: None  # all bots of that account must know
-
-
-@dataclass
-class Backing:
-    """How often a role was refused in a row, and when it may be tried again."""
-
-    tries: int = 0
-    next_ms: int = 0
 
 
 @dataclass(eq=False)
@@ -158,9 +134,9 @@ class Desk:
         self.ears: dict[str, Ear] = {}
         self.filled_ms: dict[tuple[str, str], int] = {}  # (owner, symbol) -> when it last changed
         self.unheard: set[str] = set()  # of whom something was booked while they were not at work: who comes reads it in the books
-        self.door, self.check, self.watch, self.over = Door(self), Check(self), Watch(self), Over(self)
+        self.door, self.rests, self.books = Door(self), Rests(self), Books(self)
+        self.check, self.watch, self.over = Check(self), Watch(self), Over(self)
         self.manual = ManualFace(self)
-        self._backing: dict[tuple[str, str], Backing] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.closed = False
 
@@ -316,89 +292,6 @@ class Desk:
         """Orders through the gate and out, each with its answer."""
         return await self.door.send(owner, tickets, also=also)
 
-    async def converge(self, owner: Owner, wanted: Mapping[str, Ticket], *, also: Callable[[], Work],
-                       among: Callable[[Working], bool] = lambda _one: True) -> list[tuple[Ticket, Answer]]:
-        """Make what rests equal what should rest: the new order first, then the old one goes. Answers of what was sent.
-
-        What protects stays until the exchange has confirmed what replaces it.
-
-        also: makes the work that is written with what is sent. among: whose orders these are; others of the owner are left alone.
-        """
-        missing, wrong, kept = dict(wanted), [], set[str]()
-        for one in filter(among, self.orders.of(owner.bot_id)):
-            ticket = missing.get(one.role)
-            if one.order.kind == "market" and ticket is None:
-                continue
-            right = ticket is not None and one.rests_as(ticket) and not one.canceling and not self._lost_sight(one)
-            if right or (ticket is not None and self._may_be_there(one)):
-                del missing[one.role]
-                if not (right and one.status == "open"):
-                    kept.add(one.role)
-            else:
-                wrong.append(one)
-        now = self.clock.now_ms()
-        due = [ticket for ticket in missing.values() if self._backing_of(owner, ticket.role).next_ms <= now]
-        answers = list(zip(due, await self.send(owner, due, also=also()), strict=True)) if due else []
-        kept |= {ticket.role for ticket in missing.values() if ticket not in due}
-        for ticket, answer in answers:
-            if not await self._tried(owner, ticket, answer):
-                kept.add(ticket.role)
-        for one in wrong:
-            if one.id in self.orders.working and not (one.role in kept and one.order.reduce_only) and self._cancelable(one):
-                await self.door.cancel(one)
-        return answers
-
-    def _lost_sight(self, one: Working) -> bool:
-        """A stop whose sending nobody answered for so long that another one is better than none."""
-        return one.status == UNKNOWN and one.order.reduce_only and self.clock.now_ms() - one.sent_ms >= DOUBT_MS
-
-    def _may_be_there(self, one: Working) -> bool:
-        """It is on its way, or may be: what adds risk gets no second one before the exchange has said."""
-        return (one.status != "open" and not self._lost_sight(one)) or (one.order.kind == "market" and not self._lost_sight(one))
-
-    def _cancelable(self, one: Working) -> bool:
-        """Not asked a moment ago."""
-        return not one.canceling or self.clock.now_ms() - one.asked_ms >= DOUBT_MS
-
-    def _backing_of(self, owner: Owner, role: str) -> Backing:
-        return self._backing.setdefault((owner.bot_id, role), Backing())
-
-    async def _tried(self, owner: Owner, ticket: Ticket, answer: Answer) -> bool:
-        """Count it; a stop that the market has passed is closed at the market. False: the old one stays where it is."""
-        if isinstance(answer, Sent) and isinstance(answer.outcome, Accepted):
-            self._backing.pop((owner.bot_id, ticket.role), None)
-            return True
-        backing = self._backing_of(owner, ticket.role)
-        if isinstance(answer, Refused) and answer.rule in PASSING:  # too many at once, nothing is wrong with it: a large grid is laid so
-            backing.tries, backing.next_ms = max(backing.tries, 1), self.clock.now_ms() + BACK_OFF_MS[0]
-            return not ticket.reduce_only
-        steps = STOP_BACK_OFF_MS if is_stop(ticket.role) else BACK_OFF_MS
-        backing.next_ms = self.clock.now_ms() + steps[min(backing.tries, len(steps) - 1)]
-        backing.tries += 1
-        if is_stop(ticket.role) and isinstance(answer, Sent) and isinstance(answer.outcome, Rejected):
-            return await self._stop_refused(owner, ticket, answer.outcome, backing.tries)
-        return not ticket.reduce_only
-
-    async def _stop_refused(self, owner: Owner, ticket: Ticket, refused: Rejected, tries: int) -> bool:
-        if refused.reason == "no_position":
-            self.check.soon()
-            return False
-        self.alarm(owner.bot_id, "stop_refused", key=f"{owner.bot_id}:{ticket.symbol}", reason=refused.reason, tries=tries)
-        if refused.reason in THROUGH or tries >= len(STOP_BACK_OFF_MS):
-            close = Ticket(ticket.role, ticket.symbol, ticket.side, ticket.quantity, "market", reduce_only=True, leverage=ticket.leverage)
-            answer = (await self.send(owner, [close]))[0]
-            return isinstance(answer, Sent) and isinstance(answer.outcome, Accepted)
-        return False
-
-    def due_again(self, now: int) -> set[str]:
-        """Of whom something waits for another try that is due."""
-        return {owner for (owner, _), backing in self._backing.items() if backing.tries and backing.next_ms <= now}
-
-    def settle_roles(self, owner: Owner, wanted: Mapping[str, Ticket]) -> None:
-        """What is no longer wished needs no other try."""
-        for name, role in [key for key in self._backing if key[0] == owner.bot_id and key[1] not in wanted]:
-            del self._backing[name, role]
-
     async def cancel(self, owner: Owner, client_id: str) -> bool:
         """Take an order of this owner away. False: it is not there (any more)."""
         one = self.orders.working.get(client_id)
@@ -408,7 +301,7 @@ class Desk:
 
     async def withdraw(self, *, bot_id: str | None = None) -> int:
         """Cancel what could take on risk, of one bot or of all: what a kill switch does. How many were asked."""
-        asked = [one for one in self.orders.adding() if bot_id in (None, one.owner) and self._cancelable(one)]
+        asked = [one for one in self.orders.adding() if bot_id in (None, one.owner) and self.rests.cancelable(one)]
         await asyncio.gather(*(self.door.cancel(one) for one in asked))
         return len(asked)
 
@@ -426,11 +319,11 @@ class Desk:
                 self.prices[event.symbol] = event.price, self.clock.now_ms()
                 await self._tell_all(event.symbol, event)
             case Fill():
-                await self._filled(event)
+                await self.books.filled(event)
             case Gone():
-                await self._gone(event)
+                await self.books.gone(event)
             case Paid() | Liquidated() | Moved():
-                await self._shared(event)
+                await self.books.shared(event)
 
     async def _tell_all(self, symbol: str, event: Bar | Price) -> None:
         faces = [face for face in self.at.get(symbol, ()) if face.watches_price or not isinstance(event, Price)]
@@ -438,125 +331,6 @@ class Desk:
             await faces[0].take(event)
         elif faces:
             await asyncio.gather(*(face.take(event) for face in faces))
-
-    async def _filled(self, fill: Fill) -> None:
-        if await self._booked_before(fill.trade_id, fill.time_ms, ours=self._owner_of(fill.client_id) != EXTERNAL_OWNER):
-            return
-        reached("before_fill")
-        one = self.orders.find(fill.client_id) or await self._from_table(fill.client_id)
-        owner = one.owner if one is not None else self._owner_of(fill.client_id)
-        pieces = self.holdings.apply(fill, owner)
-        role = one.role if one is not None else ""
-        if one is not None:
-            one.filled += fill.quantity
-            if one.left <= 0:
-                self.orders.end(one, FILLED)
-            elif one.status == UNKNOWN:
-                one.status = "open"
-        reached("before_booking")
-        self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
-        self.over.heard(owner, fill, one)
-        for piece in pieces:
-            part = fill if piece.owner == owner else part_of(fill, piece)
-            self.filled_ms[piece.owner, fill.symbol] = self.clock.now_ms()
-            await self._hand(piece.owner, part, role)
-
-    async def _hand(self, owner: str, event: Event, role: str = "") -> None:
-        face = self.manual if owner == MANUAL_OWNER else self.faces.get(owner)
-        if face is not None:
-            await face.take(event, role)
-        else:
-            self.unheard.add(owner)
-
-    async def _gone(self, event: Gone) -> None:
-        one = self.orders.working.get(event.client_id)
-        if one is None:
-            return
-        self.orders.end(one, CANCELED if event.reason == "canceled" else REJECTED)
-        self.later(moved(self.user_id, one.id, one.status, self.clock.now_ms(), reason=event.reason[:32]))
-        if not one.canceling:
-            await self._hand(one.owner, event, one.role)
-
-    async def _shared(self, event: Paid | Liquidated | Moved) -> None:
-        """An event of the whole position or of the wallet: each owner has its part of it."""
-        name = event.payment_id if isinstance(event, Paid) else event.trade_id if isinstance(event, Liquidated) else event.movement_id
-        if await self._booked_before(name, event.time_ms):
-            return
-        pieces = self.holdings.apply(event, EXTERNAL_OWNER)
-        self._book(event, pieces, order_id="", one=None)
-        if isinstance(event, Moved):
-            return
-        for piece in pieces:
-            part: Event
-            if isinstance(event, Paid):
-                part = Paid(event.payment_id, event.symbol, -piece.amounts.get(WALLET, ZERO), event.time_ms)
-            else:
-                part = Liquidated(event.trade_id, event.symbol, event.side, abs(piece.quantity), event.price,
-                                  -piece.amounts.get(WALLET, ZERO), event.time_ms)
-            await self._hand(piece.owner, part)
-
-    async def _booked_before(self, exchange_id: str, time_ms: int, *, ours: bool = False) -> bool:
-        """Or before the account was taken over: the opening balance has it. ours: of an order of ours, so it cannot have."""
-        if exchange_id in self.known or (time_ms <= self.taken_over_ms and not ours):
-            return True
-        self.known[exchange_id] = None  # at once: it may come twice in one moment
-        if len(self.known) > SEEN_KEPT:
-            del self.known[next(iter(self.known))]
-        self.newest_ms = max(self.newest_ms, time_ms)
-        return time_ms <= self.known_from_ms and await self.check.in_books(exchange_id)
-
-    def _book(self, event: Fill | Paid | Liquidated | Moved, pieces: list[Piece], *, order_id: str,
-              one: Working | None) -> None:
-        """Order, fill and ledger entries in one transaction; with no database now, then later: the exchange has it meanwhile."""
-        change = sum((piece.amounts.get(WALLET, ZERO) for piece in pieces), ZERO)
-        self.wallet += change
-        if not isinstance(event, Moved):
-            self.loss_today(self.clock.now_ms())
-            self.lost_today -= change
-        user_id, account_id, now = self.user_id, self.account_id, self.clock.now_ms()
-        state = None if one is None else (one.id, one.filled, one.status)
-
-        async def work(session: Session) -> None:
-            fresh = await ledger.record(session, user_id=user_id, account_id=account_id, event=event, pieces=pieces, order_id=order_id)
-            if fresh and state is not None:
-                client_id, filled, status = state
-                await session.execute(FILLED_SO_FAR, {"of_user": user_id, "of_id": client_id, "so_far": filled, "now": now})
-                if status == FILLED:
-                    await moved(user_id, client_id, FILLED, now)(session)
-            reached("in_booking")
-
-        self.later(work, or_else=partial(self._unbooked, ledger.named(event)[1]))
-
-    def _unbooked(self, exchange_id: str, fault: BaseException) -> None:
-        """By a fault that is ours: the database is there and does not take it. A restart fetches it again; until then nothing is added."""
-        self.unbooked = f"{exchange_id}: {type(fault).__name__}"
-        self.alarm("", "unbooked", key="", event=exchange_id, fault=type(fault).__name__)
-
-    async def _from_table(self, client_id: str) -> Working | None:
-        """An order that ended long ago and fills after all."""
-        if not client_id:
-            return None
-
-        async def read(session: Session) -> Order | None:
-            query = select(Order).where(Order.user_id == self.user_id, Order.account_id == self.account_id, Order.id == client_id)
-            return (await session.execute(query)).scalar_one_or_none()
-
-        try:
-            row = await self.scribe.write(read)
-        except Unwritten:
-            return None
-        if row is None or row.origin == EXTERNAL:
-            return None
-        found = working_of(row)
-        self.orders.ended[found.id] = found
-        return found
-
-    def _owner_of(self, client_id: str) -> str:
-        """Of an order that no table has: its id says whose it is, when it is one of ours at all."""
-        name = client_id.rpartition("-")[0]
-        if name == f"m{self.account_id}":
-            return MANUAL_OWNER
-        return name if name in self.bots else EXTERNAL_OWNER
 
     # ---- small things
 
@@ -588,9 +362,3 @@ class Desk:
 
     def calm(self, bot_id: str, code: str, *, key: str) -> None:
         self.office.alarms.clear(self.owner(bot_id), code, key=key)
-
-
-def part_of(fill: Fill, piece: Piece) -> Fill:
-    """What somebody else's fill took from this owner's part: closed by hand at the exchange, as far as it knows."""
-    return Fill(fill.trade_id, fill.client_id, fill.symbol, fill.side, abs(piece.quantity), fill.price, piece.amounts.get(FEES, ZERO),
-                -piece.amounts.get(REALIZED, ZERO), fill.maker, fill.market, fill.time_ms)

@@ -246,7 +246,7 @@ class Check:
         known = desk.orders.ended.get(order.client_id)
         if known is not None:
             return  # a list that lags behind
-        owner = desk._owner_of(order.client_id)
+        owner = desk.books.owner_of(order.client_id)
         ours = owner in (MANUAL_OWNER, *desk.bots)
         now = desk.clock.now_ms()
         one = Working(order, owner if ours else EXTERNAL_OWNER, "lost" if ours else "external", OPEN, now, filled, 1, exchange_id,
@@ -303,7 +303,7 @@ class Check:
 
     async def _again(self) -> None:
         """Who waits for another try, and what is no longer there."""
-        due = self.desk.due_again(self.desk.clock.now_ms())
+        due = self.desk.rests.due_again(self.desk.clock.now_ms())
         for face in [face for face in self.desk.faces.values() if face.owner.bot_id in due]:
             await face.poke()
 

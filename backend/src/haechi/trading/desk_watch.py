@@ -109,7 +109,7 @@ class Watch:
             self._poke(face)
 
     def _tries(self) -> None:
-        due = self.desk.due_again(self.desk.clock.now_ms())
+        due = self.desk.rests.due_again(self.desk.clock.now_ms())
         for face in [face for face in self.desk.faces.values() if face.owner.bot_id in due]:
             self._poke(face)
 

@@ -145,9 +145,9 @@ class ManualFace:
         self._release()
         await self._price()
         tickets = {role: ticket for guard in self.guards.values() for role, ticket in guard.tickets().items()}
-        self.desk.settle_roles(self.owner, tickets)
+        self.desk.rests.settle_roles(self.owner, tickets)
         if tickets or any(map(is_exit, self.desk.orders.of(MANUAL_OWNER))):
-            await self.desk.converge(self.owner, tickets, also=self._saving, among=is_exit)
+            await self.desk.rests.converge(self.owner, tickets, also=self._saving, among=is_exit)
         self._end()
 
     def _release(self) -> None:

@@ -11,8 +11,8 @@ from desk_stage import B1, SYMBOL, Puppet, Stage, entry, staged
 
 from haechi.core.risk import Refused
 from haechi.exchanges.port import Accepted, Rejected, Unknown
-from haechi.trading.desk import BACK_OFF_MS
 from haechi.trading.desk_door import Sent
+from haechi.trading.desk_rests import BACK_OFF_MS
 from haechi.trading.models import Alarm
 from haechi.trading.working import Ticket
 
@@ -92,16 +92,16 @@ async def test_a_bot_that_works_again_has_not_failed(stage: Stage) -> None:
 async def test_what_is_too_much_at_once_is_asked_for_again_in_a_second_each_time(stage: Stage) -> None:
     line = Ticket("line:1", SYMBOL, "buy", D(1), "limit", D(50_000))
     for _ in range(8):
-        await stage.desk._tried(B1, line, Refused("orders_second", "11", "10"))
+        await stage.desk.rests.tried(B1, line, Refused("orders_second", "11", "10"))
         now = stage.clock.now_ms()
-        assert stage.desk._backing_of(B1, line.role).next_ms == now + BACK_OFF_MS[0]
-        assert B1.bot_id not in stage.desk.due_again(now) and B1.bot_id in stage.desk.due_again(now + BACK_OFF_MS[0])
-    assert await stage.desk._tried(B1, line, Sent("b1-000009", Accepted("1"))) and B1.bot_id not in stage.desk.due_again(now + 60_000)
+        assert stage.desk.rests.backing_of(B1, line.role).next_ms == now + BACK_OFF_MS[0]
+        assert B1.bot_id not in stage.desk.rests.due_again(now) and B1.bot_id in stage.desk.rests.due_again(now + BACK_OFF_MS[0])
+    assert await stage.desk.rests.tried(B1, line, Sent("b1-000009", Accepted("1"))) and B1.bot_id not in stage.desk.rests.due_again(now + 60_000)
 
 
 async def test_a_real_refusal_waits_longer_each_time(stage: Stage) -> None:
     target, waits = Ticket("target1", SYMBOL, "sell", D(1), "limit", D(70_000), None, True), []
     for _ in range(6):
-        await stage.desk._tried(B1, target, Sent("b1-000001", Rejected("rate", "429")))
-        waits.append(stage.desk._backing_of(B1, target.role).next_ms - stage.clock.now_ms())
+        await stage.desk.rests.tried(B1, target, Sent("b1-000001", Rejected("rate", "429")))
+        waits.append(stage.desk.rests.backing_of(B1, target.role).next_ms - stage.clock.now_ms())
     assert waits == [*BACK_OFF_MS, BACK_OFF_MS[-1]]

@@ -412,7 +412,7 @@ async def test_who_waits_for_another_try_is_poked_when_it_is_due(stage: Stage) -
     stage.desk.attach(face)
     await stage.held()
     stage.exchange.answers = [(Rejected("busy"), False)]
-    await stage.desk.converge(B1, {"stop": stop()}, also=lambda: nothing)
+    await stage.desk.rests.converge(B1, {"stop": stop()}, also=lambda: nothing)
     await stage.desk.check.once()
     assert face.pokes == 0
     await stage.round(2)

@@ -189,7 +189,7 @@ async def test_an_event_older_than_what_is_remembered_is_asked_for_in_the_books(
 
 
 async def test_what_is_remembered_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("haechi.trading.desk.SEEN_KEPT", 3)
+    monkeypatch.setattr("haechi.trading.desk_books.SEEN_KEPT", 3)
     for number in range(5):
         await stage.desk.hear(Moved(f"m{number}", "transfer", D(1), stage.clock.now_ms()))
     assert list(stage.desk.known) == ["m2", "m3", "m4"]

@@ -11,8 +11,8 @@ import pytest
 from desk_stage import B1, LOST_AFTER, LOST_BEFORE, Listening, Stage, entry, leave, staged, stop, target, until
 
 from haechi.exchanges.port import NewOrder, Rejected, Unknown
-from haechi.trading.desk import BACK_OFF_MS, STOP_BACK_OFF_MS
 from haechi.trading.desk_door import Sent
+from haechi.trading.desk_rests import BACK_OFF_MS, STOP_BACK_OFF_MS
 from haechi.trading.working import Ticket
 
 
@@ -28,7 +28,7 @@ async def rest(stage: Stage, *tickets: Ticket) -> list[Any]:
     async def nothing(_session: Any) -> None:
         return
 
-    return await stage.desk.converge(B1, {one.role: one for one in tickets}, also=lambda: nothing)
+    return await stage.desk.rests.converge(B1, {one.role: one for one in tickets}, also=lambda: nothing)
 
 
 def resting(stage: Stage) -> list[tuple[str, D, D | None]]:
@@ -85,11 +85,11 @@ async def test_a_refused_order_is_tried_again_later_each_time(stage: Stage, tick
         stage.later((wait - 1) / 1000)
         for _ in range(5):
             await rest(stage, ticket)
-        assert len(stage.exchange.calls) == tries and B1.bot_id not in stage.desk.due_again(stage.clock.now_ms())
+        assert len(stage.exchange.calls) == tries and B1.bot_id not in stage.desk.rests.due_again(stage.clock.now_ms())
         stage.later(1 / 1000)
-        assert B1.bot_id in stage.desk.due_again(stage.clock.now_ms())
+        assert B1.bot_id in stage.desk.rests.due_again(stage.clock.now_ms())
     await rest(stage, ticket)
-    assert len(stage.exchange.resting) == 1 and B1.bot_id not in stage.desk.due_again(stage.clock.now_ms() + 10**9)
+    assert len(stage.exchange.resting) == 1 and B1.bot_id not in stage.desk.rests.due_again(stage.clock.now_ms() + 10**9)
 
 
 async def test_a_stop_refused_four_times_becomes_an_exit(stage: Stage) -> None:
@@ -172,8 +172,8 @@ async def test_what_is_no_longer_wished_needs_no_other_try(stage: Stage) -> None
     stage.exchange.answers = [(Rejected("busy"), False)]
     await rest(stage, LINE)
     stage.later(2)
-    stage.desk.settle_roles(B1, {"stop": stop()})
-    assert B1.bot_id not in stage.desk.due_again(stage.clock.now_ms())
+    stage.desk.rests.settle_roles(B1, {"stop": stop()})
+    assert B1.bot_id not in stage.desk.rests.due_again(stage.clock.now_ms())
 
 
 # ---- the watcher
