@@ -28,6 +28,7 @@ from typing import Any
 
 import msgspec
 import structlog
+import uvloop
 from haechi.bots.mind import Spec
 from haechi.bots.models import INSTANCE, RUNNING, STARTING, Bot
 from haechi.bots.service import Bots
@@ -329,8 +330,8 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     gc.set_threshold(200_000, 20, 20)  # as cli.py does
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.bots} bots of {given.users} people on {given.symbols} symbols")
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        asyncio.run(measured(given, Path(folder)))
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(measured(given, Path(folder)))  # on the loop of the application's server
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import sqlite3
 import sys
 import tempfile
 import time
-from asyncio import selector_events
 from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,6 +23,8 @@ from typing import Any
 
 import aiohttp
 import structlog
+import uvloop
+from aiohttp.http_writer import StreamWriter
 from bots_scale import filled, quantile
 from haechi.bots.models import Bot
 from haechi.bots.service import Bots
@@ -54,21 +55,23 @@ ONE = Instrument("BTCUSDT")
 
 
 class Wire:
-    """The moment the last place-order request was handed to the system."""
+    """When the last place-order request had been handed to the system: by the end of that round of the loop its bytes are written."""
 
     def __init__(self) -> None:
         self.at = 0.0
-        kind = selector_events._SelectorSocketTransport
-        for name in ("write", "writelines"):
-            setattr(kind, name, self._noting(getattr(kind, name)))
+        for name in ("_write", "_writelines"):
+            setattr(StreamWriter, name, self._noting(getattr(StreamWriter, name)))
 
     def _noting(self, send: Any) -> Any:
-        def sending(transport: Any, data: Any) -> None:
-            send(transport, data)
+        def sending(writer: StreamWriter, data: Any) -> None:
+            send(writer, data)
             if b"place-order HTTP" in (data[:200] if isinstance(data, bytes | bytearray | memoryview) else b"".join(data)[:200]):
-                self.at = time.perf_counter()
+                writer.loop.call_soon(self._note)
 
         return sending
+
+    def _note(self) -> None:
+        self.at = time.perf_counter()
 
 
 class OnWire:
@@ -190,7 +193,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
             print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; synchronous={db.PRAGMAS['synchronous']}; a commit of one row alone: "
                   f"{fsync_ms(Path(folder), 'FULL'):.2f} ms (FULL), {fsync_ms(Path(folder), 'OFF'):.2f} ms (OFF)")
-            asyncio.run(measured(given, Path(folder), ours.recv()))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # that of the application's server
+                runner.run(measured(given, Path(folder), ours.recv()))
     finally:
         server.terminate()
 
