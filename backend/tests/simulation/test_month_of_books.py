@@ -22,6 +22,7 @@ from haechi.core.units import unscaled
 from haechi.exchanges.port import Fill, Liquidated, Moved, Paid
 from haechi.trading import ledger
 from haechi.trading.ledger_check import check
+from haechi.venue.forced import deleverage, liquidate
 from haechi.venue.moments import Book, Close, Open
 from haechi.venue.records import Bill, FillRecord
 from haechi.venue.refusal import Refusal
@@ -203,9 +204,9 @@ async def forced(month: Month, kept: Kept, *, whole: bool) -> None:
     await kept.keep()
     assert len(set(kept.held.owners("BTCUSDT")) & set(BOTS)) == 2
     if whole:
-        month.floor.liquidate(month.member, 0, 0)
+        liquidate(month.floor, month.member, 0, 0)
     else:
-        month.floor.deleverage(month.member, 0, 0, 9, round(month.floor.point(0) * 0.99))
+        deleverage(month.floor, month.member, 0, 0, 9, round(month.floor.point(0) * 0.99))
     await kept.keep()
     await kept.agrees()
 

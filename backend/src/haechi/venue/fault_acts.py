@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from haechi.core.instrument import Instrument
 from haechi.core.units import UnitError
 from haechi.errors import BadInput
-from haechi.venue import fault_orders
+from haechi.venue import fault_orders, forced
 from haechi.venue.fault_draws import Fault, Undo
 from haechi.venue.records import NET, SHORT, ApiKey
 from haechi.venue.requests import OrderRequest
@@ -75,7 +75,7 @@ async def gap_through_stop(faults: Faults, fault: Fault) -> None:
 
 async def forced_liquidation(faults: Faults, fault: Fault) -> None:
     member, m = faults.member(fault.wanted.member), faults.market(fault.wanted.symbol)
-    faults.floor.liquidate(member, m, held_leg(member, m, fault["hold_side"]))
+    forced.liquidate(faults.floor, member, m, held_leg(member, m, fault["hold_side"]))
 
 
 async def adl(faults: Faults, fault: Fault) -> None:
@@ -85,11 +85,11 @@ async def adl(faults: Faults, fault: Fault) -> None:
     if not lots and fault["size"] is not None:
         raise BadInput(f"size {fault['size']} is less than one lot ({one.lot}) of {one.symbol}")
     price = ticks(one, fault["price"]) if fault["price"] is not None else faults.floor.point(m)
-    faults.floor.deleverage(member, m, leg, lots, price)
+    forced.deleverage(faults.floor, member, m, leg, lots, price)
 
 
 async def delisting(faults: Faults, fault: Fault) -> None:
-    faults.floor.delist(faults.market(fault.wanted.symbol))
+    forced.delist(faults.floor, faults.market(fault.wanted.symbol))
 
 
 def held_leg(member: Member, m: int, hold_side: str | None) -> int:

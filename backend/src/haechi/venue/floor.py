@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from haechi.core import layout as at
 from haechi.core.engine import mark_bar
-from haechi.core.matching import Execution, Order
 from haechi.core.plan import Costs
-from haechi.venue import orders, terms
+from haechi.venue import terms
 from haechi.venue.clearing import Clearing
 from haechi.venue.exchange import TickBar, Venue
 from haechi.venue.market import Contract, Depth, Market, Quote, contract_of
@@ -196,7 +195,7 @@ class Floor:
         for sink in self._sinks:
             sink.member(member, what, record)
 
-    def _tell_market(self, m: int) -> None:
+    def tell_market(self, m: int) -> None:
         for sink in self._sinks:
             sink.market(m)
 
@@ -245,7 +244,7 @@ class Floor:
         market.opens(moment.ts, moment.price)
         market.fundings.extend((moment.ts, rate) for rate in moment.rates)
         await self.venue.opens(moment.m, moment.ts, moment.price, moment.rates)
-        self._tell_market(moment.m)
+        self.tell_market(moment.m)
 
     async def _move(self, moment: Move) -> None:
         m, market = moment.m, self.markets[moment.m]
@@ -263,7 +262,7 @@ class Floor:
             market.trades.append(trade)
             for sink in self._sinks:
                 sink.traded(trade)
-        self._tell_market(m)
+        self.tell_market(m)
 
     async def _book(self, moment: Book) -> None:
         """Resting orders that the other side now reaches are filled as far as it goes."""
@@ -281,7 +280,7 @@ class Floor:
                     if order in account.orders[m] and not account.fill_part(m, order, lots):
                         break
             await self.venue.tell(account)
-        self._tell_market(m)
+        self.tell_market(m)
 
     async def _close(self, moment: Close) -> None:
         for symbol in moment.bars:
@@ -303,71 +302,17 @@ class Floor:
         for m, contract in enumerate(self.contracts):
             if contract.status in ("normal", "maintain"):
                 contract.status = "maintain" if on else "normal"
-            self._tell_market(m)
+            self.tell_market(m)
 
     async def jump(self, m: int, price: int) -> None:
         """A gap: the market stands at `price` at once, and what rests between is filled there."""
         self.playing = m
         self.markets[m].moves(self.now_ms, price, 0.0)
         await self.venue.opens(m, self.now_ms, price)
-        self._tell_market(m)
-        self.commit()
-
-    # ---- what the exchange does to members
-
-    def liquidate(self, member: Member, m: int, leg: int) -> None:
-        """Take the position over where the market stands, as if its liquidation price were met."""
-        state, r = member.account.machine.state, member.account.row(m, leg)
-        if not state[r, at.LOTS]:
-            raise Refusal("43043")
-        state[r, at.LIQUIDATION] = self.point(m)
-        self.playing = m
-        member.account.liquidate(m, leg)
-        self.commit()
-
-    def deleverage(self, member: Member, m: int, leg: int, lots: int, price: int) -> None:
-        """Auto-deleveraging: some lots are closed at `price`, without asking and without fee for a taker's book."""
-        held = member.account.lots(m, leg)
-        if not held:
-            raise Refusal("43043")
-        side, lots = -1 if held > 0 else 1, min(lots, abs(held))
-        record = member.new_order(m, leg, side, lots, 0, kind="market", closes=True, source="market_risk", entered="SYS")
-        record.trade_side = adl_word(hedge=member.hedge, leg=leg, side=side)
-        order = Order(member.account.number(), record.client_oid, side, lots, "market", 0, 0, True, leg)
-        member.order_numbers[order.number] = record
-        self.playing = m
-        member.account.book(m, order, lots, Execution(price, True, "market"))
-        member.told("adl", member.fills[-1])
-        self.commit()
-
-    def delist(self, m: int) -> None:
-        """Trading ends: orders are canceled, positions closed where the market stands."""
-        for member in self.members.values():
-            for order in member.open_orders(m):
-                member.cancel(order, "delisted")
-            for plan in member.open_plans(m):
-                member.cancel_plan(plan)
-            for leg in (0, 1):
-                if member.account.lots(m, leg):
-                    orders.flash_close(member, m, leg)
-        self.contracts[m].status = "off"
-        self._tell_market(m)
+        self.tell_market(m)
         self.commit()
 
     # ---- memory
-
-    def trim(self, member: Member) -> None:
-        """Keep the newest of what is over."""
-        for kept in (member.fills, member.bills, member.closed):
-            if len(kept) > self.history_kept + 1000:
-                del kept[:-self.history_kept]
-        for records in (member.orders, member.plans):
-            if len(records) > self.history_kept + 1000:
-                over = [one for one in records.values() if not one.open][:len(records) - self.history_kept]
-                for one in over:
-                    del records[one.order_id]
-                    if member.by_client.get(one.client_oid) == one.order_id:
-                        del member.by_client[one.client_oid]
 
     def commit(self, *, place: bool = False) -> None:
         """Write what changed since the last time, in one transaction. place: also when only the market went on."""
@@ -395,9 +340,3 @@ class Floor:
             waiting.set_exception(fault)
         else:
             waiting.set_result(None)
-
-
-def adl_word(*, hedge: bool, leg: int, side: int) -> str:
-    if hedge:
-        return f"dte_sys_adl_close_{'long' if leg == 0 else 'short'}"
-    return f"dte_sys_adl_{'buy' if side > 0 else 'sell'}_in_single_side_mode"

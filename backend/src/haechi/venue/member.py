@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from haechi.venue.floor import Floor
 
 ONE_WAY, HEDGE = "one_way_mode", "hedge_mode"
+TRIMMED_AT_ONCE = 1000  # so many more than are kept may gather
 
 
 class Member:
@@ -232,7 +233,19 @@ class Member:
             for number in [n for n, one in self.order_numbers.items() if one is record]:
                 del self.order_numbers[number]
         plans.after_fill(self, m, record, lots, closes=closes)
-        self.floor.trim(self)
+        self._trim(self.floor.history_kept)
+
+    def _trim(self, most: int) -> None:
+        """Keep the newest of what is over."""
+        for kept in (self.fills, self.bills, self.closed):
+            if len(kept) > most + TRIMMED_AT_ONCE:
+                del kept[:-most]
+        for records in (self.orders, self.plans):
+            if len(records) > most + TRIMMED_AT_ONCE:
+                for one in [one for one in records.values() if not one.open][:len(records) - most]:
+                    del records[one.order_id]
+                    if self.by_client.get(one.client_oid) == one.order_id:
+                        del self.by_client[one.client_oid]
 
 
 def order_m(member: Member, order: Order) -> int:

@@ -11,6 +11,7 @@ from haechi.core.matching import Execution
 from haechi.exchanges.bitget.codes import meaning
 from haechi.exchanges.bitget.requests import PRICED, TRIGGERED, wrong
 from haechi.exchanges.port import Accepted, NewOrder, Outcome, Rejected
+from haechi.venue import forced
 from haechi.venue.account import Slices
 from haechi.venue.member import Member
 from haechi.venue.records import OrderRecord, PlanRecord
@@ -211,10 +212,10 @@ class Counter:
         if not held:
             return
         if share >= 1:
-            self.world.floor.liquidate(self.member, m, 0)
+            forced.liquidate(self.world.floor, self.member, m, 0)
             self.faults.hits["liquidation"] += 1
         else:
-            self.world.floor.deleverage(self.member, m, 0, max(1, int(abs(held) * share)), self.world.points[m])
+            forced.deleverage(self.world.floor, self.member, m, 0, max(1, int(abs(held) * share)), self.world.points[m])
             self.faults.hits["liquidation_partial"] += 1
 
 
