@@ -1,4 +1,8 @@
-"""Who listens to the account, and how events reach them: each listener in order, at its own speed, prices only the newest."""
+"""Who listens to the account, and how events reach them: each listener in order, at its own speed, prices only the newest.
+
+The market waits for a listener that is far behind. What the account itself did never does: it is told under a lock (events.py) that the
+listener needs to act, and there is no more of it than there are orders.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from collections import deque
 
 import structlog
 
-from haechi.exchanges.port import Event, Listener, Price
+from haechi.exchanges.port import Bar, Event, Listener, Price
 
-WAITING_MAX = 1_000  # events a listener has not taken; then whoever brings more waits
+WAITING_MAX = 1_000  # events a listener has not taken; then whoever brings more of the market waits
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +37,7 @@ class Ear:
                 return
             if self.waiting and isinstance(self.waiting[-1], Price):
                 self.waiting.pop()
-        while len(self.waiting) >= WAITING_MAX and not self.closed:
+        while isinstance(event, Bar | Price) and len(self.waiting) >= WAITING_MAX and not self.closed:
             self._room.clear()
             await self._room.wait()
         if not self.closed:

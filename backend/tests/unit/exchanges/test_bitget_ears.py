@@ -1,0 +1,50 @@
+"""A listener that is far behind: the market waits for it, what the account did does not."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from bitget_bench import Bench, Heard, an_order, bench
+
+from haechi.exchanges.bitget.ears import WAITING_MAX
+from haechi.exchanges.port import Bar, Event, Fill, Outcome, Rejected
+
+
+def bar(number: int) -> Bar:
+    price = Decimal(60_000)
+    return Bar("BTCUSDT", 60_000, number * 60_000, price, price, price, price, 1.0)
+
+
+class Behind(Heard):
+    """At its first bar it stands still until it may go on, then it cancels an order that is filled meanwhile."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self.bench, self.may, self.outcome = bench, asyncio.Event(), list[Outcome]()
+
+    async def hear(self, event: Event) -> None:
+        if isinstance(event, Bar) and not self.outcome:
+            await self.may.wait()
+            self.outcome.append(await self.bench.bitget.cancel("o-1"))
+        await super().hear(event)
+
+
+async def test_a_fill_is_told_though_a_thousand_bars_wait_and_who_hears_them_may_act() -> None:
+    """It acts under the lock under which the fill is told: each would wait for the other, for ever."""
+    async with bench() as b, asyncio.timeout(20):
+        heard = Behind(b)
+        ear = b.bitget.ears.add(heard, "BTCUSDT", prices=False)
+        await b.bitget.place(an_order())
+        for number in range(WAITING_MAX):
+            await ear.put(bar(number))
+        await heard.settled()
+        await ear.put(bar(WAITING_MAX))
+        one_more = asyncio.create_task(ear.put(bar(WAITING_MAX + 1)))
+        await b.bitget.reconciliation.once()
+        assert len(ear.waiting) > WAITING_MAX and not one_more.done()
+        heard.may.set()
+        await one_more
+        (fill,) = await heard.until(1, Fill)
+        assert fill.client_id == "o-1" and heard.outcome == [Rejected("no_order")]
+        await heard.until(WAITING_MAX + 2, Bar)
