@@ -51,6 +51,11 @@ class Over:
             self.desk.alarm(owner, "over_closed", key=f"{owner}:{symbol}", symbol=symbol, quantity=str(quantity))
             self.desk.check.soon()
 
+    def stopped_by(self, one: Working) -> bool:
+        """Whether this is a stop of what no plan wants: it stays until that is taken back."""
+        over = self.found.get((one.owner, one.order.symbol), ZERO)
+        return over != 0 and one.order.reduce_only and one.order.trigger is not None and (one.order.side == "sell") == (over > 0)
+
     async def restore(self, session: Session) -> None:
         """By the newest fill of each owner and symbol. A bot that comes to work knows more (`remembered`)."""
         desk, holdings = self.desk, self.desk.holdings

@@ -13,6 +13,8 @@ from haechi.core.risk import Refused
 from haechi.exchanges.port import Rejected
 from haechi.trading.desk_over import beyond
 from haechi.trading.owner import Owner
+from haechi.trading.scribe import nothing
+from haechi.trading.working import Ticket
 
 
 @pytest.fixture
@@ -45,6 +47,22 @@ async def test_it_is_taken_back_after_the_exchange_has_shown_it(stage: Stage, ow
     await stage.desk.watch.once(evidence=False)
     assert stage.desk.holdings.symbols() == [] and stage.exchange.position == 0 and len(repairs(stage)) == 1
     assert "over_closed" not in stage.alarms() and stage.desk.doubts() == ()
+
+
+async def test_the_stop_that_stands_under_it_stays_until_it_is_taken_back(stage: Stage) -> None:
+    """Its bot holds nothing any more and wants no stop; its account still holds what was closed too much."""
+    async def rests(*wanted: Ticket) -> list[tuple[str, str]]:
+        await stage.desk.rests.converge(B1, {one.role: one for one in wanted}, also=lambda: nothing)
+        return [(one.role, one.order.side) for one in stage.desk.orders.of("b1") if one.order.kind == "stop"]
+
+    await over_closed(stage)
+    of_before = stop(side="buy", trigger="62000")  # of a position that its bot had until a moment ago
+    assert await rests(of_before) == [("stop", "buy")]
+    assert await rests() == [("stop", "buy")]
+    await stage.round(1)
+    assert repairs(stage) == [("buy", D(1), True)]
+    await stage.desk.hear(stage.exchange.fill(stage.exchange.placed[-1].client_id, "1"))
+    assert stage.desk.over.found == {} and await rests() == []
 
 
 @pytest.mark.parametrize("owner", [B1, MANUAL], ids=["bot", "by hand"])
