@@ -90,12 +90,14 @@ class Deliveries:
         while self._due and self._due[0][0] <= self.now():
             event = heapq.heappop(self._due)[2]
             for ear in [one for one in self.ears if one.symbol in ("", event.symbol) and (one.prices or not isinstance(event, Price))]:
-                self._market(event)
+                self.market(event)
                 ear.put(event)
 
-    def _market(self, event: Event) -> None:
+    def market(self, event: Event) -> None:
         """Market data tells of a moment; one from the future tells of none."""
-        moment = event.time_ms if isinstance(event, Price) else event.ts + event.timeframe_ms if isinstance(event, Bar) else 0
+        if not isinstance(event, Price | Bar):
+            return
+        moment = event.time_ms if isinstance(event, Price) else event.ts + event.timeframe_ms
         if moment <= self.now():
             self.heard_ms[event.symbol] = max(moment, self.heard_ms.get(event.symbol, 0))
 

@@ -154,10 +154,10 @@ class FaultyExchange:
     def _request(self, order: NewOrder) -> Request:
         now = self.world.now
         self.blind()
-        heard = self.told.heard_ms.get(order.symbol)
+        heard = self.told.heard_ms.get(order.symbol, 0)
         return Request(now, self.name, order.client_id, order.symbol, order.side, order.kind, order.quantity, order.price, order.trigger,
                        order.reduce_only, blind_ms=-1 if self.blind_since is None else now - self.blind_since,
-                       stale_ms=-1 if heard is None else now - heard, reads=frozenset(self.reads))
+                       stale_ms=now - heard, reads=frozenset(self.reads))
 
     async def cancel(self, client_id: str) -> Outcome:
         self.world.history.cancels.append((self.name, client_id))
@@ -246,7 +246,10 @@ class FaultyExchange:
                 found = found[:-3]
             return [bar for bar in found if bar.ts + bar.timeframe_ms <= then + 1][-most:]
 
-        return await self._read("bars", newest)
+        found = await self._read("bars", newest)
+        for bar in found:
+            self.told.market(bar)
+        return found
 
     def blind(self) -> str:
         one = self.faults.on("events_silent")

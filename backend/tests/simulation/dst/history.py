@@ -17,8 +17,9 @@ from haechi.venue.records import FillRecord, OrderRecord, PlanRecord
 class Request(msgspec.Struct):
     """An order that the house sent. opens: it would make the position larger, by the venue's own records when it came in.
 
-    blind_ms, killed_ms, stale_ms: for how long each had been so when it was sent (−1: it was not so). reads: what this run of the
-    house had read of the account before. doubts: orders of unknown outcome in the table.
+    blind_ms, killed_ms: for how long each had been so when it was sent (−1: it was not so). stale_ms: how old the newest thing was that
+    the house had heard or read of that market. reads: what this run of it had read of the account before. doubts: orders of unknown
+    outcome in the table.
     """
 
     ms: int

@@ -45,6 +45,7 @@ class Stage:
         self.port = FaultyExchange(self.world, "anna", Faults([], "anna", Random(1), lambda: 0), "planted")
         self.port.reads = set(READ_FIRST)
         self.history.starts.append(self.clock.now_ms())
+        await self.port.bars("BTCUSDT", 1)
         self.market = self.world.instruments[0].price(self.world.points[0])
         await self.place("b-1", "buy", "0.01", "market")
         await self.place("b-2", "sell", "0.01", "stop", trigger=self.market - 300, reduce_only=True)
@@ -233,6 +234,16 @@ def test_a_planted_fault_is_found(rule: str, plant: Callable[[Stage], Any]) -> N
 def position_booked(stage: Stage) -> None:
     """The position agrees, by a booking that is not the fill's."""
     stage.booking("adopted:3", "adopted", {}, quantity="0.01", side="buy")
+
+
+def test_new_risk_while_nothing_of_the_market_was_heard_is_found() -> None:
+    async def deaf(stage: Stage) -> None:
+        stage.port.told.heard_ms.clear()
+        await stage.place("b-4", "buy", "0.01", "limit", price=stage.market - 400)
+        stage.order("b-4", "open")
+
+    with pytest.raises(Broken, match="^I5: .*old"):
+        judged_after(deaf)
 
 
 @pytest.mark.parametrize(("words", "doubtful"), [
