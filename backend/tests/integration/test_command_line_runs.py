@@ -117,8 +117,9 @@ def test_a_back_test_does_not_load_the_server(folder):
 
 
 def test_ctrl_c_ends_a_sweep_with_130_and_leaves_no_file(folder):
-    """The signal comes when the sweep is known to run: its first line of progress is out."""
-    code = ("import sys\nfrom haechi import cli\nfrom haechi.research import sweeping\n"
+    """The signal comes when the sweep is known to run: its first line of progress is out. Who runs the tests in the background has told
+    all that they start to ignore it."""
+    code = ("import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nfrom haechi import cli\nfrom haechi.research import sweeping\n"
             "def told(work, **_):\n    for place, one in enumerate(work):\n        if place == 20: print('running', flush=True)\n        yield one\n"
             "sweeping.tracked = told\n"
             "cli.main(['sweep', 'rsi', '--data', 'BTCUSDT_1m.parquet', '--grid', 'period=2:200', '--grid', 'low=1:49:0.05', '--json', 'never.json'])\n")
