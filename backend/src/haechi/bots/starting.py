@@ -133,7 +133,7 @@ async def begun(bot: Bot, bots: Bots) -> Runner:
     async with bots.database.reading() as session:
         state = await session.get(BotState, bot.id)
     mind, saved_state = await (_again(bot, state, bots) if state is not None else _fresh(bot, desk, bots))
-    journal = Journal(bots.folder / f"{bot.id}.jsonl", asyncio.get_running_loop().call_later)
+    journal = Journal(bots.folder / f"{bot.id}.jsonl")
     if state is None:
         put_aside(journal.path)
     journal.begin(mind.spec, state=saved_state.mind if state is not None else "")
@@ -143,6 +143,7 @@ async def begun(bot: Bot, bots: Bots) -> Runner:
     await _look_back(runner, desk, bots, fresh=state is None)
     await _caught_up(runner, bot, bots)
     _agrees(runner, desk)
+    journal.later = asyncio.get_running_loop().call_later  # not before: lines of a start that fails may not come after those of the next
     runner.finished = partial(bots.ended, bot, runner)
     runner.start()
     await runner.poke()

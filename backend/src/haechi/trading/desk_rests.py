@@ -48,7 +48,7 @@ class Rests:
                        among: Callable[[Working], bool] = lambda _one: True) -> list[tuple[Ticket, Answer]]:
         """Make what rests equal what should rest: the new order first, then the old one goes. Answers of what was sent.
 
-        What protects stays until the exchange has confirmed what replaces it, and while it stops what is to be taken back.
+        What protects stays until the exchange has confirmed what replaces it, and while nothing else stops what is to be taken back.
 
         also: makes the work that is written with what is sent. among: whose orders these are; others of the owner are left alone.
         """
@@ -72,7 +72,7 @@ class Rests:
         for ticket, answer in answers:
             if not await self.tried(owner, ticket, answer):
                 kept.add(ticket.role)
-        for one in [one for one in wrong if not desk.over.stopped_by(one)]:
+        for one in [one for one in wrong if one.role in wanted or not desk.over.stopped_by(one)]:
             if one.id in desk.orders.working and not (one.role in kept and one.order.reduce_only) and self.cancelable(one):
                 await desk.door.cancel(one)
         return answers

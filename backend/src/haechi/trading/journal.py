@@ -28,11 +28,12 @@ Later = Callable[[float, Callable[[], None]], object]
 
 
 class Journal:
-    """The file of one bot. later: calls something after some seconds; without it every line is written at once."""
+    """The file of one bot. later: calls something after some seconds; until it is set every line is written at once."""
 
-    def __init__(self, path: Path, later: Later | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.later = path, later
+        self.path = path
+        self.later: Later | None = None
         self.later_s = (LATER_MS + crc32(path.name.encode()) % SPREAD_MS) / 1000
         self._waiting, self._called = b"", False
 

@@ -145,8 +145,9 @@ def test_no_file_stays_open_and_a_cut_line_goes_at_the_next_beginning(tmp_path: 
 
 def test_lines_wait_a_moment_unless_something_leaves(tmp_path: Path) -> None:
     path, called = tmp_path / "b.jsonl", list[Callable[[], None]]()
-    journal = Journal(path, lambda _seconds, work: called.append(work))
+    journal = Journal(path)
     journal.begin(SPEC)
+    journal.later = lambda _seconds, work: called.append(work)
 
     def kinds() -> list[str]:
         return [row["k"] for row in lines(path)]
@@ -165,8 +166,9 @@ def test_lines_wait_a_moment_unless_something_leaves(tmp_path: Path) -> None:
 
 def test_a_full_disk_loses_no_line_of_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, called, write = tmp_path / "b.jsonl", list[Callable[[], None]](), os.write
-    journal = Journal(path, lambda _seconds, work: called.append(work))
+    journal = Journal(path)
     journal.begin(SPEC)
+    journal.later = lambda _seconds, work: called.append(work)
     journal.write("wish", orders=[])
 
     def full(_file: int, _text: bytes) -> int:

@@ -58,6 +58,7 @@ async def test_the_stop_that_stands_under_it_stays_until_it_is_taken_back(stage:
     await over_closed(stage)
     of_before = stop(side="buy", trigger="62000")  # of a position that its bot had until a moment ago
     assert await rests(of_before) == [("stop", "buy")]
+    assert await rests(stop(side="buy", trigger="61900")) == [("stop", "buy")]  # one that is replaced goes
     assert await rests() == [("stop", "buy")]
     await stage.round(1)
     assert repairs(stage) == [("buy", D(1), True)]
