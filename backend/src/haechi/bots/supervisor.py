@@ -26,6 +26,7 @@ from haechi.platform.db import Database
 from haechi.platform.points import reached
 from haechi.trading.lease import LeaseLost
 from haechi.trading.owner import Owner
+from haechi.trading.scribe import away
 
 PASS_S = 1
 ERRANDS_MAX = 256
@@ -100,8 +101,8 @@ class Supervisor:
         while True:
             try:
                 await self.look()
-            except Exception:
-                log.exception("supervisor_pass_failed")
+            except Exception as fault:
+                log.error("supervisor_pass_failed", error=type(fault).__name__, exc_info=None if away(fault) else fault)
             await self._rest()
 
     async def _rest(self) -> None:

@@ -219,6 +219,9 @@ class Door:
             outcome = await self.desk.exchange.cancel(one.id)
         except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:
             outcome = Unknown(type(error).__name__)
+        except Exception as fault:  # as in _place; the other orders of the account must not wait behind it
+            log.exception("cancel_failed", client_id=one.id)
+            outcome = Unknown(type(fault).__name__)
         reached("after_cancel")
         if isinstance(outcome, Accepted) and one.id in self.desk.orders.working:
             self.desk.orders.end(one, CANCELED)

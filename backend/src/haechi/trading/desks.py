@@ -33,7 +33,7 @@ from haechi.trading.kill_switch import Kills
 from haechi.trading.lease import RENEW_S, FileGuard, Lease
 from haechi.trading.models import OPEN, SENT, UNKNOWN, Account, Booking, Entry, Order
 from haechi.trading.reserve import Reserve
-from haechi.trading.scribe import Scribe
+from haechi.trading.scribe import Scribe, away
 from haechi.trading.working import working_of
 
 ALIVE = (SENT, OPEN, UNKNOWN)
@@ -79,7 +79,7 @@ class Desks:
         try:
             held = await self.lease.claim()
         except Exception as error:  # no database: ours as long as our own deadline says; exits leave until somebody else is known to lead
-            log.warning("lease_not_renewed", error=type(error).__name__)
+            log.warning("lease_not_renewed", error=type(error).__name__, exc_info=None if away(error) else error)
             return self.lease.held
         if held and not before and self.lease.epoch:
             await self._hear_alarms()

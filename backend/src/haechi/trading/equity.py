@@ -14,6 +14,7 @@ from sqlalchemy import CursorResult, delete, func, select, tuple_
 from haechi.platform.clock import Clock
 from haechi.platform.db import Database, Session
 from haechi.trading.models import EquityPoint
+from haechi.trading.scribe import away
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 FINE_KEPT_MS = 2 * DAY_MS  # older than this one point an hour stays: the hour's last
@@ -48,7 +49,7 @@ class EquityHistory:
             try:
                 await self.write(due)
             except Exception as fault:  # a database that is away for a while costs points, not the history
-                log.warning("equity_unwritten", error=type(fault).__name__)
+                log.warning("equity_unwritten", error=type(fault).__name__, exc_info=None if away(fault) else fault)
 
     def next_ms(self, now_ms: int) -> int:
         """The next moment to write at; each midnight is one."""

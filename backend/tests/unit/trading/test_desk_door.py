@@ -176,7 +176,8 @@ async def test_an_intent_that_was_written_without_our_knowing_is_marked_as_not_s
     assert await stage.status(name) == "unknown", "what may have left is not forgotten"
 
 
-@pytest.mark.parametrize("answer", [Unknown("timeout"), Rejected("no_order"), TimeoutError(), Unreachable("gone")])
+@pytest.mark.parametrize("answer", [Unknown("timeout"), Rejected("no_order"), TimeoutError(), Unreachable("gone"),
+                                    ValueError("a fault of the adapter")])
 async def test_a_cancel_that_proves_nothing_leaves_the_order_and_has_it_looked_for(stage: Stage, answer: Any) -> None:
     name = await stage.sent(entry(kind="limit", price=D(59_000)))
     stage.exchange.cancels = [answer]

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from ledger_stage import START, START_MS, opened
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from haechi.platform.clock import SetClock
 from haechi.trading.equity import DAY_MS, HOUR_MS, MINUTE_MS, EquityHistory, EquityNow, history
@@ -33,7 +34,8 @@ async def times(books, bot: str = "") -> list[int]:
         return [time - START_MS for time in rows.scalars()]
 
 
-async def test_it_writes_at_whole_multiples_and_at_midnight_and_survives_a_fault(books) -> None:
+@pytest.mark.parametrize(("fault", "told"), [(OSError("no database"), False), (ValueError("ours"), True)])
+async def test_it_writes_at_whole_multiples_and_at_midnight_and_survives_a_fault(books, fault: Exception, told: bool) -> None:
     clock = SetClock(START + timedelta(hours=23, minutes=50, seconds=7))
     calls, done = [], asyncio.Event()
 
@@ -46,12 +48,14 @@ async def test_it_writes_at_whole_multiples_and_at_midnight_and_survives_a_fault
     def source() -> list[EquityNow]:
         calls.append(clock.now_ms() - START_MS)
         if len(calls) == 2:
-            raise OSError("no database")
+            raise fault
         return [worth(), worth("bot1", "5")]
 
-    task = asyncio.create_task(EquityHistory(books.database, clock, source, sleep=sleep, every_ms=7 * MINUTE_MS).run())
-    await done.wait()
-    task.cancel()
+    with capture_logs() as logged:
+        task = asyncio.create_task(EquityHistory(books.database, clock, source, sleep=sleep, every_ms=7 * MINUTE_MS).run())
+        await done.wait()
+        task.cancel()
+    assert [(one["event"], one["exc_info"]) for one in logged] == [("equity_unwritten", fault if told else None)], "where, when it is ours"
     midnight = DAY_MS
     assert calls == [midnight - 5 * MINUTE_MS, midnight, midnight + 2 * MINUTE_MS, midnight + 9 * MINUTE_MS, midnight + 16 * MINUTE_MS]
     assert await times(books) == await times(books, "bot1") == [calls[0], *calls[2:]]
