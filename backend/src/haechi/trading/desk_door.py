@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import structlog
-from sqlalchemy import Table, Update, bindparam, insert, select, update
+from sqlalchemy import Table, Update, bindparam, false, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from haechi.core.risk import Refused
@@ -232,21 +232,21 @@ class Door:
 
 
 @cache
-def moving(*names: str) -> Update:
-    """The statement that moves an order on, with these columns besides. Built once: building costs more than running."""
+def moving(status: str, *names: str) -> Update:
+    """The statement that moves an order on to `status`, with these columns besides. Built once: building costs more than running, and a
+    list of IN is built anew each time."""
     one = ORDERS.c
-    known = one.user_id == bindparam("of_user"), one.id == bindparam("of_id"), one.status.in_(bindparam("before", expanding=True))
+    before = or_(false(), *(one.status == state for state, after in NEXT.items() if status in after))
+    known = one.user_id == bindparam("of_user"), one.id == bindparam("of_id"), before
     return update(ORDERS).where(*known).values({name: bindparam(f"new_{name}") for name in ("status", "updated_ms", *names)})
 
 
 def moved(user_id: str, client_id: str, status: str, now_ms: int, **values: Any) -> Work:
     """Along NEXT only: an order that ended stays ended, whatever arrives late."""
-    before = [state for state, after in NEXT.items() if status in after]
-
     new = {f"new_{name}": value for name, value in {"status": status, "updated_ms": now_ms, **values}.items()}
 
     async def work(session: Session) -> None:
-        await session.execute(moving(*sorted(values)), {"of_user": user_id, "of_id": client_id, "before": before, **new})
+        await session.execute(moving(status, *sorted(values)), {"of_user": user_id, "of_id": client_id, **new})
         reached("in_outcome")
 
     return work
