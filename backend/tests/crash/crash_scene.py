@@ -155,8 +155,7 @@ class Scene:
         try:
             await self.forker.until(lambda: pid in self.forker.ready or pid in self.forker.ended)
         except TimeoutError:
-            bots = self.judge.rows("SELECT id, desired, observed, reason, attempts FROM bots")
-            raise AssertionError(f"it is not at work after {PATIENCE_S} s: {bots}\n{self.log()}") from None
+            raise AssertionError(f"it is not at work after {PATIENCE_S} s: {self.bots()}\n{self.log()}") from None
         assert pid not in self.forker.ended, f"it ended before it was at work:\n{self.log()}"
 
     async def kill(self, pid: int = 0) -> None:
@@ -185,7 +184,10 @@ class Scene:
             if happened():
                 return
             await self.exchange.goes(1)
-        raise AssertionError(f"it did not come to it in {BARS_MAX} bars\n{self.log()}")
+        raise AssertionError(f"it did not come to it in {BARS_MAX} bars: {self.bots()}\n{self.log()}")
+
+    def bots(self) -> list[Any]:
+        return self.judge.rows("SELECT id, desired, observed, reason, attempts, retry_ms - ? FROM bots", self.exchange.clock.now_ms())
 
     def log(self) -> str:
         path = self.folder / "log"

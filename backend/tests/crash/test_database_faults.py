@@ -16,6 +16,7 @@ from crash_scene import Scene, forker, scene
 
 TRIALS = int(os.environ.get("HAECHI_TRIALS", "1"))
 LOCKED_S = float(os.environ.get("HAECHI_LOCKED_S", "0.6"))  # the soak holds it for a minute
+LOCKED_BARS = 40  # about so many pass then: hours of market in a minute are more than anybody catches up with while it goes on like that
 BUSY_MS = 30
 
 
@@ -51,8 +52,10 @@ async def test_while_somebody_holds_the_lock_nothing_opens_and_stops_go_out(tmp_
             await asyncio.sleep(rng.random() * 0.2)  # the moment is the case
             lock = sqlite3.connect(one.database, isolation_level=None, timeout=5)
             lock.execute("BEGIN IMMEDIATE")
-            closing = sent(one, closes=True)
+            closing, pace = sent(one, closes=True), one.exchange.step_s
+            one.exchange.step_s = max(pace, LOCKED_S / LOCKED_BARS / 4)
             await asyncio.sleep(LOCKED_S * (0.3 + rng.random()))
+            one.exchange.step_s = pace
             await one.until(lambda: sent(one, closes=True) > closing or not one.holding)  # noqa: B023 - waited for here
             opened = sent(one, closes=False)
             assert opened <= known(one), f"sent without a durable intent: {opened - known(one)}"
