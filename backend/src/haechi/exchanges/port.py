@@ -188,7 +188,8 @@ class Exchange(Protocol):
     async def balance(self) -> Balance: ...
 
     def listen(self, listener: Listener, *, symbol: str, prices: bool) -> None:
-        """Send the account's events of this symbol and its bars to the listener; with `prices` also where the market stands."""
+        """Send the account's events of this symbol and its bars to the listener; with `prices` also where the market stands. Called again
+        it changes that, and nothing is missed or told twice."""
         ...
 
     def unlisten(self, listener: Listener) -> None: ...

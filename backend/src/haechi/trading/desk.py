@@ -91,7 +91,7 @@ class Ear:
 
     desk: Desk
     symbol: str
-    prices: bool
+    prices: bool | None = None  # None: it does not listen yet
 
     async def hear(self, event: Event) -> None:
         await self.desk.hear(event)
@@ -186,13 +186,10 @@ class Desk:
     def follow(self, symbol: str) -> None:
         """Hear this symbol's events."""
         prices = any(face.watches_price for face in self.at.get(symbol, ()))
-        ear = self.ears.get(symbol)
-        if ear is not None and ear.prices == prices:
-            return
-        if ear is not None:
-            self.exchange.unlisten(ear)
-        self.ears[symbol] = Ear(self, symbol, prices)
-        self.exchange.listen(self.ears[symbol], symbol=symbol, prices=prices)
+        ear = self.ears.setdefault(symbol, Ear(self, symbol))
+        if ear.prices != prices:
+            ear.prices = prices
+            self.exchange.listen(ear, symbol=symbol, prices=prices)
 
     def _unfollow(self, symbol: str) -> None:
         """What is held or rests there is followed on."""

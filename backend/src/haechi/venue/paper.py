@@ -232,7 +232,9 @@ class Paper:
 
     def listen(self, listener: Listener, *, symbol: str, prices: bool) -> None:
         self.venue.index(symbol)
-        self.venue.ears[self.account.name].setdefault(symbol, []).append(Ear(listener, prices))
+        ears = self.venue.ears[self.account.name].setdefault(symbol, [])
+        place = next((number for number, ear in enumerate(ears) if ear.listener is listener), len(ears))
+        ears[place:place + 1] = [Ear(listener, prices)]
 
     def unlisten(self, listener: Listener) -> None:
         for ears in self.venue.ears.get(self.account.name, {}).values():

@@ -62,7 +62,11 @@ class Deliveries:
         self.closed = False
 
     def listen(self, listener: Listener, symbol: str, *, prices: bool) -> None:
-        self.ears.append(Ear(listener, symbol, prices=prices))
+        known = next((ear for ear in self.ears if ear.listener is listener and ear.symbol == symbol), None)
+        if known is None:
+            self.ears.append(Ear(listener, symbol, prices=prices))
+        else:
+            known.prices = prices
 
     def unlisten(self, listener: Listener) -> None:
         for ear in [one for one in self.ears if one.listener is listener]:

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from bitget_bench import Bench, Heard, an_order, bench
 
-from haechi.exchanges.bitget.ears import WAITING_MAX
-from haechi.exchanges.port import Bar, Event, Fill, Outcome, Rejected
+from haechi.exchanges.bitget.ears import WAITING_MAX, Ears
+from haechi.exchanges.port import Bar, Event, Fill, Outcome, Price, Rejected
 
 
 def bar(number: int) -> Bar:
@@ -46,5 +46,58 @@ async def test_a_fill_is_told_though_a_thousand_bars_wait_and_who_hears_them_may
         heard.may.set()
         await one_more
         (fill,) = await heard.until(1, Fill)
-        assert fill.client_id == "o-1" and heard.outcome == [Rejected("no_order")]
+        assert fill.client_id == "o-1" and [one.reason for one in heard.outcome if isinstance(one, Rejected)] == ["no_order"]
         await heard.until(WAITING_MAX + 2, Bar)
+
+
+class Slow(Heard):
+    """Each event takes until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may = 0, asyncio.Event()
+
+    async def hear(self, event: Event) -> None:
+        self.begun += 1
+        await self.may.wait()
+        await super().hear(event)
+
+
+async def test_who_stops_listening_hears_to_the_end_what_is_being_heard_and_nothing_more() -> None:
+    ears, slow = Ears(), Slow()
+    ears.add(slow, "BTCUSDT", prices=False)
+    for number in (1, 2):
+        await ears.tell(bar(number))
+    await slow.settled()
+    ears.remove(slow)
+    slow.may.set()
+    await slow.settled()
+    assert (slow.begun, len(slow.events)) == (1, 1)
+
+
+async def test_at_the_end_of_all_nobody_goes_on() -> None:
+    ears, slow, left = Ears(), Slow(), Slow()
+    for one in (slow, left):
+        ears.add(one, "BTCUSDT", prices=False)
+    await ears.tell(bar(1))
+    await slow.settled()
+    ears.remove(left)
+    ears.close()
+    slow.may.set()
+    left.may.set()
+    await slow.settled()
+    assert (slow.begun, left.begun) == (1, 1) and slow.events == left.events == []
+
+
+async def test_with_prices_or_without_the_same_listener_misses_nothing() -> None:
+    ears, heard = Ears(), Heard()
+    price = Price("BTCUSDT", Decimal(60_000), 1)
+    ears.add(heard, "BTCUSDT", prices=False)
+    for event in (bar(1), price):
+        await ears.tell(event)
+    ears.add(heard, "BTCUSDT", prices=True)
+    for event in (price, bar(2)):
+        await ears.tell(event)
+    await heard.settled()
+    assert heard.events == [bar(1), price, bar(2)]
+    ears.close()

@@ -103,7 +103,7 @@ def test_what_is_not_the_exchanges_answer_is_silence(body: bytes) -> None:
 def test_a_page_of_the_gate_is_a_refusal_before_anything_was_done(status: int) -> None:
     reply = envelope(status, b"<html>no</html>")
     assert isinstance(reply, Answer)
-    assert not reply.ok
+    assert isinstance(made := outcome(reply), Rejected) and made.reason == "rate"
 
 
 def test_numbers_of_an_answer_stay_exact() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from bitget_bench import Bench, Heard, an_order, bench, seen
 
+from haechi.exchanges.bitget.tracking import Tracked
 from haechi.exchanges.port import Accepted, Bar, Fill, Gone, Price
 
 
@@ -194,6 +196,40 @@ async def test_no_frame_ends_a_stream_or_makes_an_event(text: str) -> None:
         await b.bitget.place(an_order())
         await heard.until(1, Fill)
         assert len(heard.of(Fill)) == 1
+
+
+async def test_one_item_that_cannot_be_read_hides_none_of_its_frame_and_is_looked_after() -> None:
+    async with streaming() as (b, heard):
+        b.bitget.reconciliation._wake.clear()
+        good = {"tradeId": "t-9", "orderId": "9", "clientOid": "by-hand", "symbol": "BTCUSDT", "side": "buy", "price": "60000", "baseVolume": "0.01",
+                "feeDetail": [], "tradeScope": "T", "tradeSide": "buy_single", "profit": "0", "cTime": "1700000000000"}
+        b.bitget.book.add(Tracked(an_order("by-hand"), "", 0, "9"))
+        await b.bitget._account({"channel": "fill"}, [{}, good])
+        assert [fill.trade_id for fill in await heard.until(1, Fill)] == ["t-9"] and b.bitget.reconciliation._wake.is_set()
+
+
+async def test_a_subscription_refused_for_being_too_quick_is_asked_for_again() -> None:
+    async with streaming() as (b, _):
+        public = b.bitget.public
+        await public.want({*public.topics, ("ticker", "ETHUSDT")})
+        for code, taken in (("30006", False), ("30001", True)):
+            public.acknowledged.discard(("ticker", "ETHUSDT"))
+            await public._text(json.dumps({"event": "error", "code": code, "msg": "no", "arg": {"channel": "ticker", "instId": "ETHUSDT"}}))
+            assert (("ticker", "ETHUSDT") in public.acknowledged) == taken
+
+
+async def test_where_nobody_follows_prices_a_quiet_market_is_no_silence() -> None:
+    """Bars come once a second while somebody trades, else once a bar."""
+    async with streaming() as (b, heard):
+        b.bitget.listen(heard, symbol="BTCUSDT", prices=False)
+        await ready(b)
+        before = b.bitget.public.connections
+        await b.time.go(50_000)
+        assert b.bitget.public.connections == before and b.alarms == []
+        b.bitget.listen(heard, symbol="BTCUSDT", prices=True)
+        await ready(b)
+        await b.time.go(40_000)
+        await seen(lambda: b.bitget.public.connections > before)
 
 
 async def test_a_pong_is_not_data() -> None:

@@ -18,6 +18,7 @@ import structlog
 
 from haechi.core.instrument import Instrument
 from haechi.exchanges.bitget import parse, streams
+from haechi.exchanges.bitget.answers import Unreadable
 from haechi.exchanges.bitget.budget import Address, Budget
 from haechi.exchanges.bitget.changes import Changes
 from haechi.exchanges.bitget.clock import ServerClock
@@ -61,7 +62,7 @@ from haechi.exchanges.port import (
 )
 from haechi.platform.clock import Clock
 
-PUBLIC_IDLE_MS = 15_000  # tickers come every second
+PUBLIC_IDLE_MS = 15_000  # tickers come every second; without them a market in which nobody trades tells only of a bar's end
 BLIND_AFTER_MS = 30_000  # three rounds of the reconciliation
 BARS_EVERY_ROUNDS = 3  # the stream says when a bar has closed; REST looks whether it forgot one
 PRIVATE_TOPICS = {("fill", "default"), ("orders", "default"), ("orders-algo", "default")}
@@ -91,7 +92,7 @@ class Bitget:
         self.book, self.evidence, self.ears, self.terms = Book(), Evidence(self.rest), Ears(), AccountTerms(self.rest)
         self.events = Events(self.book, self.evidence, self.ears.tell, self.shared.monotonic)
         self.orders = Orders(self.rest, self.book, self.evidence, self.events, self.terms, self.market, self._doubt)
-        self.looking, self.since = Looking(self.orders), Since(self.book, self.evidence, self.events)
+        self.looking, self.since = Looking(self.orders), Since(self.evidence, self.events, self.server_clock)
         self.feed = Feed(self.market, self.ears)
         common: dict[str, Any] = {"clock": self.server_clock, "sleep": sleep, "measure": self.rest.measure,
                                   "alarm": alarm, "demo": demo}
@@ -168,7 +169,7 @@ class Bitget:
         return found
 
     async def open_orders(self) -> list[OpenOrder]:
-        return [resting(report, await self.events.named(report) if isinstance(report, OrderReport) else report.client_id)
+        return [resting(report, (await self.events.named(report) if isinstance(report, OrderReport) else None) or report.client_id)
                 for report in await self.evidence.open_reports()]
 
     async def positions(self) -> list[Position]:
@@ -218,6 +219,7 @@ class Bitget:
         self._want()
 
     def _want(self) -> None:
+        self.public.idle_ms = PUBLIC_IDLE_MS + (0 if self.ears.priced() else self.market.timeframe_ms)
         task = asyncio.ensure_future(self.public.want(self.feed.topics()))
         self._wanting.add(task)
         task.add_done_callback(self._wanting.discard)
@@ -228,13 +230,16 @@ class Bitget:
         await self.feed.check(bars=blind or self.reconciliation.rounds % BARS_EVERY_ROUNDS == 1, prices=blind)
 
     async def _account(self, arg: Mapping[str, Any], data: Any) -> None:
-        """The private stream, frame by frame. What cannot be settled now is left to the reconciliation."""
-        try:
-            for one in parse.lists(data, "list"):
+        """The private stream, frame by frame. What cannot be settled or read now is left to the reconciliation, item by item."""
+        for one in parse.lists(data, "list"):
+            try:
                 await self._report(str(arg.get("channel")), one)
-        except (Unreachable, Refused) as error:
-            log.warning("bitget_report_unsettled", why=error.message)
-            self._doubt()
+            except (Unreachable, Refused) as error:
+                log.warning("bitget_report_unsettled", why=error.message)
+                self._doubt()
+            except Unreadable as error:
+                log.error("bitget_item_unreadable", channel=arg.get("channel"), why=str(error))
+                self._doubt()
 
     async def _report(self, channel: str, one: Item) -> None:
         if channel == "fill":

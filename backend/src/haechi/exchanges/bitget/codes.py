@@ -26,7 +26,7 @@ TABLE: tuple[tuple[Kind, str, str], ...] = (
     (Kind.KEY, "demo", "40110 22030"),
     (Kind.CLOCK, "clock", "40005 40008 40078 40079"),
     # ---- rate, system
-    (Kind.RATE, "rate", "429 70228 45129"),
+    (Kind.RATE, "rate", "403 429 70228 45129"),  # 403 and 429: the gate (answers.py)
     (Kind.UNKNOWN, "unknown", "40010 40015 40725 40910 45001"),
     (Kind.RETRY, "busy", "40908"),
     (Kind.MAINTENANCE, "maintenance", "40200 40844 41114 43115 45043"),

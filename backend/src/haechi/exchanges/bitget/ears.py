@@ -58,13 +58,22 @@ class Ear:
                 log.exception("listener_failed", symbol=self.symbol, event_kind=type(event).__name__)
 
     def close(self) -> None:
-        """Nothing more is delivered. A listener may call this from inside `hear`."""
+        """Nothing more is delivered; what is being heard is heard to its end: half an event is worse than none. A listener may call this
+        from inside `hear`."""
         self.closed = True
         self.waiting.clear()
         self._some.set()
         self._room.set()
+
+    def stop(self) -> None:
+        """At once, also in the middle."""
+        self.close()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None and not self._task.done()
 
 
 class Ears:
@@ -72,8 +81,14 @@ class Ears:
 
     def __init__(self) -> None:
         self.all: list[Ear] = []
+        self._leaving: list[Ear] = []  # heard to the end of what they are hearing
 
     def add(self, listener: Listener, symbol: str, *, prices: bool) -> Ear:
+        """One that is there already goes on, from now on with or without prices: nothing is missed between the two."""
+        for ear in self.all:
+            if ear.listener is listener and ear.symbol == symbol:
+                ear.prices = prices
+                return ear
         ear = Ear(listener, symbol, prices=prices)
         self.all.append(ear)
         ear.start()
@@ -83,6 +98,7 @@ class Ears:
         for ear in [one for one in self.all if one.listener is listener]:
             self.all.remove(ear)
             ear.close()
+            self._leaving = [one for one in (*self._leaving, ear) if one.busy]
 
     def symbols(self) -> list[str]:
         return sorted({one.symbol for one in self.all})
@@ -96,6 +112,7 @@ class Ears:
             await ear.put(event)
 
     def close(self) -> None:
-        for ear in self.all:
-            ear.close()
+        for ear in (*self.all, *self._leaving):
+            ear.stop()
         self.all.clear()
+        self._leaving.clear()

@@ -18,10 +18,11 @@ from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Event, Fill, Gone, Liquidated, Paid
 
 SEEN_KEPT = 100_000  # trade and bill ids; a duplicate a day later is still known at one fill a second
-HOMELESS_MS = 30_000  # a fill whose order cannot be found yet waits so long, then it is told without our client id
+HOMELESS_MS = 60_000  # a fill whose order is not shown yet waits so long, twice what reads lag; then it is told as nobody's we know
 # cancelReason -> the house's word; others are told as they are
 ENDS = {"normal_cancel": "canceled", "stp_cancel": "self_trade"}
-PLAN_SOURCES = ("plan_", "profit_", "loss_", "pos_", "tracking_", "move_")  # orderSource of orders that a plan became
+PLAN_SOURCES = ("plan_", "profit_", "loss_", "pos_", "tracking_", "move_")  # orderSource of orders that a plan became …
+OUR_SOURCES = ("plan_", "loss_")  # … and of those whose plan may be one of ours (OUR_PLANS)
 
 log = structlog.get_logger(__name__)
 
@@ -90,12 +91,12 @@ class Events:
             self._new(report.trade_id)
             await self.tell(liquidated_event(report))
             return True
-        one, sure = await self._owner(report)
-        if one is None and not sure and not self._waited(report):
+        one, name = await self._owner(report)
+        if not name and not self._waited(report):
             return False
         self._new(report.trade_id)
         self.homeless.pop(report.trade_id, None)
-        await self.tell(fill_event(report, one.id if one else report.client_id or report.order_id))
+        await self.tell(fill_event(report, name or nobodys(report)))
         if one is not None:
             one.unknown, one.told = False, one.told + report.quantity
             one.ended = one.ended or one.told >= one.order.quantity > 0
@@ -109,49 +110,49 @@ class Events:
         log.error("bitget_fill_without_order", trade_id=report.trade_id, order_id=report.order_id)
         return True
 
-    async def _owner(self, report: FillReport) -> tuple[Tracked | None, bool]:
-        """The order of ours that was filled, and whether the answer is final: a plan's fill names an order that we never placed."""
-        found = self.book.owner(report.client_id, report.order_id)
-        if found is not None:
-            self.book.link(found, report.order_id)
-            return found, True
+    async def _owner(self, report: FillReport) -> tuple[Tracked | None, str]:
         try:
-            return await self._asked(report)
+            return await self.whose(report)
         except (Unreachable, Refused) as error:
             log.warning("bitget_fill_order_not_found", order_id=report.order_id, why=error.message)
-            return None, False
+            return None, ""
 
-    async def _asked(self, report: FillReport) -> tuple[Tracked | None, bool]:
-        detail = await self.evidence.detail(report.symbol, order_id=report.order_id)
-        if detail is None:
-            return None, False
-        found = self.book.owner(detail.client_id or report.client_id, report.order_id)
-        if found is None and detail.source.startswith(PLAN_SOURCES):
-            found = await self._parent(report)
-            if found is None:
-                return None, not self.book.plans(report.symbol)
+    async def whose(self, report: FillReport) -> tuple[Tracked | None, str]:
+        """Whose order was filled: the order, where this run knows it, and the client id to tell; '' while the exchange does not show it.
+
+        A fill names its order by the exchange's id, and that of a plan is one that nobody placed. An order of an earlier run is known
+        by its name only. Raises Unreachable or Refused.
+        """
+        found = self.book.owner(report.client_id, report.order_id)
+        name = found.id if found is not None else await self._asked(report)
+        found = found or self.book.find(name)
         if found is not None:
             self.book.link(found, report.order_id)
-        return found, True
+        return found, name
 
-    async def named(self, report: OrderReport) -> str:
-        """Our name of an order that rests; one that a plan became has the plan's, also when this run never saw the plan."""
+    async def _asked(self, report: FillReport) -> str:
+        detail = await self.evidence.detail(report.symbol, order_id=report.order_id)
+        name = None if detail is None else await self.named(detail)
+        return "" if name is None else name or nobodys(report)
+
+    async def named(self, report: OrderReport) -> str | None:
+        """Our name of an order; one that a plan became has the plan's, also when this run never saw the plan. None: that plan, which may
+        be ours, is not shown."""
         found = self.book.owner(report.client_id, report.order_id)
         if found is not None or not report.source.startswith(PLAN_SOURCES):
             return found.id if found else report.client_id
         for kind in OUR_PLANS:
             plan = await self.evidence.parent(report.symbol, report.order_id, kind)
             if plan is not None:
-                return plan.client_id
-        return report.client_id
+                return self._name_of(plan)
+        return None if report.source.startswith(OUR_SOURCES) else report.client_id
 
-    async def _parent(self, report: FillReport) -> Tracked | None:
-        """Of an order that a plan became: the plan, when it is one of ours."""
-        for kind in sorted({one.plan for one in self.book.plans(report.symbol)}):
-            plan = await self.evidence.parent(report.symbol, report.order_id, kind)
-            if plan is not None:
-                return self.book.owner(plan.client_id, plan.order_id)
-        return None
+    def _name_of(self, plan: PlanReport) -> str:
+        one = self.book.owner(plan.client_id, plan.order_id)
+        if one is None:
+            return plan.client_id
+        self.book.link(one, plan.order_id)  # its own id before that of the order it became
+        return one.id
 
     # ---- orders and plans
 
@@ -198,6 +199,11 @@ def fill_event(report: FillReport, client_id: str) -> Fill:
     """`market` is the price of the trade itself: it is where the market stood."""
     return Fill(report.trade_id, client_id, report.symbol, report.side, report.quantity, report.price, report.fee, report.profit,
                 report.maker, report.price, report.time_ms)
+
+
+def nobodys(report: FillReport) -> str:
+    """What a fill is told by whose order is none of ours."""
+    return report.client_id or report.order_id
 
 
 def liquidated_event(report: FillReport) -> Liquidated:

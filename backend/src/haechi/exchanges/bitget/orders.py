@@ -150,9 +150,9 @@ class Orders:
             one = self.book.find(client_id) or await self.adopt(client_id)
         except (Unreachable, Refused) as error:
             return Unknown(error.message)
-        if one is None or one.ended:
+        if one is None:
             return Rejected("no_order")
-        reply = await self._cancelling(one)
+        reply = await self._cancelling(one)  # also what is over for us: it may rest there all the same
         made = canceled(reply, one)
         if isinstance(made, Accepted):
             one.dropped, one.unknown = True, False

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from haechi.exchanges.bitget.codes import Kind
 from haechi.exchanges.bitget.events import Events
 from haechi.exchanges.bitget.evidence import Evidence
 from haechi.exchanges.bitget.orders import LATEST_MS, Orders
-from haechi.exchanges.bitget.rest import Rest
+from haechi.exchanges.bitget.rest import Rest, of_key
 from haechi.exchanges.bitget.tracking import Book, Tracked
 from haechi.exchanges.errors import Refused, Unreachable
 
@@ -74,7 +73,7 @@ class Reconciliation:
     def _refused(self, error: Refused) -> int:
         word = str((error.details or {}).get("word", "refused"))
         self.alarm(word, error.message)
-        self.key_refused = (error.details or {}).get("kind") == str(Kind.KEY)
+        self.key_refused = of_key(error)
         return KEY_REFUSED_MS if self.key_refused else EVERY_MS
 
     async def _pause(self, ms: int) -> None:
@@ -148,17 +147,34 @@ class Reconciliation:
         missing = [one for one in waiting if not {one.id, one.exchange_id, one.child_id} & there]
         for one in waiting:
             if one.unknown and one not in missing:
-                await self.orders.look(one)
+                await self._found(one)
         for one in sorted(missing, key=lambda one: one.missing)[:LOOKUPS_MAX]:
             await self._look(one)
 
+    async def _found(self, one: Tracked) -> bool | None:
+        """None: the exchange will not talk about this one; the others and the rest of the round must not wait for it."""
+        try:
+            return await self.orders.look(one)
+        except Refused as error:
+            if of_key(error):
+                raise
+            log.warning("bitget_order_refused", client_id=one.id, why=error.message)
+            self._missing(one, error.message)
+            return None
+
+    def _missing(self, one: Tracked, why: str) -> None:
+        """Rings once."""
+        if not one.missing:
+            one.missing = True
+            self.alarm("order_missing", f"Order {one.id} of {one.order.symbol} cannot be found at Bitget; look there. {why}".strip())
+
     async def _look(self, one: Tracked) -> None:
-        if await self.orders.look(one) or one.ended:
+        found = await self._found(one)
+        if found is None or found or one.ended:
             return
         now = self.rest.clock.now_ms()
         if one.unknown and now - one.sent_ms > LATEST_MS:
             one.lost = True
             await self.events.lost(one, "never_arrived", now)
-        elif not one.unknown and not one.missing:
-            one.missing = True
-            self.alarm("order_missing", f"Bitget accepted order {one.id} of {one.order.symbol} and now shows it nowhere; look there.")
+        elif not one.unknown:
+            self._missing(one, "It was accepted and is now on no list.")

@@ -178,3 +178,8 @@ def failed(endpoint: Endpoint, reply: Reply) -> Exception:
         return Refused(sentence, details=details)
     word = reply.word if isinstance(reply, Unsent) else "unknown"
     return Unreachable(f"Bitget does not answer {endpoint.path}: {reply.why}", details={"word": word})
+
+
+def of_key(error: Refused) -> bool:
+    """Whether it is the key that is refused, and so everything."""
+    return (error.details or {}).get("kind") == str(Kind.KEY)

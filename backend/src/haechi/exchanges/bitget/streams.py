@@ -227,6 +227,6 @@ class Stream:
             self.alarm("key", f"Bitget refuses the key at the {self.name} stream: {words} (code {code}).")
         elif kind is Kind.CLOCK:
             await self.measure()
-        elif isinstance(arg, dict):
+        elif isinstance(arg, dict) and kind not in (Kind.RATE, Kind.RETRY):  # these pass: who is not subscribed is connected anew
             self.alarm("channel", f"Bitget has no channel {arg.get('channel')} of {arg.get('instId')}: {words} (code {code}).")
             self._acknowledged(arg)  # asking again would not make it exist

@@ -75,10 +75,6 @@ class Book:
     def unknown(self) -> list[Tracked]:
         return [one for one in self.orders.values() if one.unknown and not one.ended]
 
-    def plans(self, symbol: str) -> list[Tracked]:
-        """Plans of this symbol that may have become an order which is not known yet."""
-        return [one for one in self.orders.values() if one.plan and not one.child_id and one.order.symbol == symbol]
-
     def _forget(self) -> None:
         for one in [one for one in self.orders.values() if one.ended][:1_000]:
             del self.orders[one.id]

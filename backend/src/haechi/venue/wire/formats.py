@@ -118,9 +118,9 @@ def fee_detail(fee: int) -> list[dict[str, str]]:
 
 
 def fill(record: FillRecord, one: Instrument) -> dict[str, Any]:
-    """An item of fills and fill-history."""
+    """An item of fills and fill-history. The order's client id is not told: who wants it asks for the order."""
     return {
-        "tradeId": record.trade_id, "symbol": one.symbol, "marginCoin": COIN, "orderId": record.order_id, "clientOid": record.client_oid,
+        "tradeId": record.trade_id, "symbol": one.symbol, "marginCoin": COIN, "orderId": record.order_id,
         "price": num(one.price(record.price)), "baseVolume": num(one.quantity(record.lots)), "feeDetail": fee_detail(record.fee),
         "side": named_side(record), "quoteVolume": money(record.lots * record.price * one.unit), "profit": money(record.profit),
         "enterPointSource": "API", "tradeSide": trade_side(record), "posMode": mode(hedge=record.hedge),

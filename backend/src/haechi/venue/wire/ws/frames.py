@@ -96,10 +96,10 @@ def plan(record: PlanRecord, one: Instrument) -> dict[str, Any]:
 def fill(record: FillRecord, one: Instrument) -> dict[str, Any]:
     """side is the real direction, in hedge mode too."""
     shown = formats.fill(record, one)
-    names = ("orderId", "clientOid", "tradeId", "symbol", "posMode", "price", "baseVolume", "quoteVolume", "profit", "tradeSide",
+    names = ("orderId", "tradeId", "symbol", "posMode", "price", "baseVolume", "quoteVolume", "profit", "tradeSide",
              "tradeScope", "feeDetail", "cTime")
-    return {**{name: shown[name] for name in names}, "side": formats.side_word(record.side), "orderType": record.kind,
-            "uTime": shown["cTime"]}
+    return {**{name: shown[name] for name in names}, "clientOid": record.client_oid, "side": formats.side_word(record.side),
+            "orderType": record.kind, "uTime": shown["cTime"]}
 
 
 def position(view: PositionView, one: Instrument) -> dict[str, Any]:
