@@ -7,15 +7,14 @@ on a busy machine, who sends says so, and time stands still until it has arrived
 from __future__ import annotations
 
 import mmap
-import struct
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
 from haechi.platform.clock import instant
 
-MS = struct.Struct("<q")
-SENDING = MS.size  # where the count of what is on its way stands
+BYTES = 16
+MS, SENDING = 0, 1  # words: the time, and the count of what is on its way
 
 
 class SharedClock:
@@ -23,23 +22,23 @@ class SharedClock:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(bytes(2 * MS.size))
-        with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 2 * MS.size)
+            path.write_bytes(bytes(BYTES))
+        with path.open("r+b") as file:  # whole words: struct would write zeros first, and another process might read them
+            self._words = memoryview(mmap.mmap(file.fileno(), BYTES)).cast("q")
 
     def now_ms(self) -> int:
-        return int(MS.unpack_from(self._map)[0])
+        return self._words[MS]
 
     def set(self, ms: int) -> None:
-        MS.pack_into(self._map, 0, ms)
+        self._words[MS] = ms
 
     @property
     def sending(self) -> int:
-        return int(MS.unpack_from(self._map, SENDING)[0])
+        return self._words[SENDING]
 
     @sending.setter
     def sending(self, count: int) -> None:
-        MS.pack_into(self._map, SENDING, count)
+        self._words[SENDING] = count
 
     def now(self) -> datetime:
         return instant(self.now_ms())
