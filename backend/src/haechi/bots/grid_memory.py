@@ -89,9 +89,15 @@ class GridMemory(msgspec.Struct):
         self.wallet -= amount
         self.funding += amount
 
-    def liquidated(self, loss: int) -> None:
+    def liquidated(self, lots: int, loss: int) -> None:
+        """So many lots were closed, 0 or more than are held: all. loss: what the wallet lost by it."""
         self.wallet -= loss
-        self.lots = self.cost = 0
+        held = abs(self.lots)
+        if not 0 < lots < held:
+            self.lots = self.cost = 0
+            return
+        self.cost -= int(share_floor(self.cost, lots, held))
+        self.lots -= lots if self.lots > 0 else -lots
 
     def crossed(self, one: Crossed, ladder: GridLadder, unit: int) -> None:
         """A whole line that makes the position smaller has earned its cell."""

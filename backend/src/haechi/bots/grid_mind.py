@@ -126,8 +126,9 @@ class GridMind:
             case Paid():
                 self.memory.paid(scaled(event.amount))
             case Liquidated():
-                self.memory.liquidated(scaled(event.loss))
+                self.memory.liquidated(one.lots(event.quantity), scaled(event.loss))
                 self._end(LIQUIDATION)
+                self.memory.exit_due, self.memory.exit_left = bool(self.memory.lots), 0  # of a part: the rest leaves too
             case Price():
                 return [*self._priced(one.ticks_nearest(event.price), self._closes(event)), *self._leaving()]
             case Bar():

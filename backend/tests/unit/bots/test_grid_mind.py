@@ -222,6 +222,19 @@ def test_a_liquidation_ends_it() -> None:
     assert (mind.ended_by, mind.finished, mind.resting(), text(mind.wallet)) == ("liquidation", True, {}, "1000.00000000")
 
 
+@pytest.mark.parametrize(("direction", "side", "money"), [("long", "sell", "99164.00000000"), ("short", "buy", "99236.00000000")])
+def test_a_liquidation_of_a_part_ends_it_and_what_is_left_leaves_under_its_stop(direction: str, side: str, money: str) -> None:
+    mind = a_mind(direction=direction, stop_lower=D(95), stop_upper=D(150))
+    opens, way = ("buy", 1) if direction == "long" else ("sell", -1)
+    fill(mind, "start", opens, 121, lots=20)
+    wished = mind.heard(Liquidated("l", "TEST", side, D(8), D(50), D(800), 3))
+    assert wished == [Wanted("exit", -way, 12, "market", reduce_only=True)]
+    assert (mind.ended_by, mind.finished, mind.position, mind.resting()["stop"].lots) == ("liquidation", False, 12 * way, 12)
+    assert list(mind.resting()) == ["stop"]
+    fill(mind, "exit", side, 118, lots=12)
+    assert mind.finished and (text(mind.wallet), mind.memory.cost) == (money, 0)
+
+
 def test_a_start_is_named_once_and_everything_else_each_time() -> None:
     mind = a_mind()
     start, line = Wanted("start", 1, 1, "market"), Wanted("line1", 1, 1, "limit", price=1)
