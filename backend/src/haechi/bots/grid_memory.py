@@ -31,7 +31,8 @@ class GridSpec(msgspec.Struct, frozen=True, tag="grid"):
 
 class GridMemory(msgspec.Struct):
     """held: None before the start. sized: the price its lots were reckoned at; first: the first price heard; point: the last; close: the
-    last bar's. start_left: signed lots of the start that have not filled. aside: lines refused, asked for again at the next close.
+    last bar's. start_left: signed lots of the start that have not filled; begun_ms: of the price that began it; put_off: it was refused,
+    asked for again after the next close. aside: lines refused, asked for again at the next close.
     exit_due, exit_left: whether an exit must be sent, and lots of one that is on its way; number: of the last intent.
     """
 
@@ -46,6 +47,8 @@ class GridMemory(msgspec.Struct):
     point: int = 0
     close: int = 0
     start_left: int = 0
+    begun_ms: int = 0
+    put_off: bool = False
     aside: set[int] = msgspec.field(default_factory=set)
     ended_by: str = ""
     exit_due: bool = False

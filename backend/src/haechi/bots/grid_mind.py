@@ -93,7 +93,7 @@ class GridMind:
 
     @property
     def ended_by(self) -> str:
-        """'' while it works, else stop | take_profit | liquidation."""
+        """'' while it works, else stop | take_profit | liquidation | start: of which only a part was to be had."""
         return self.memory.ended_by
 
     @property
@@ -130,7 +130,7 @@ class GridMind:
                 self._end(LIQUIDATION)
                 self.memory.exit_due, self.memory.exit_left = bool(self.memory.lots), 0  # of a part: the rest leaves too
             case Price():
-                return [*self._priced(one.ticks_nearest(event.price), self._closes(event)), *self._leaving()]
+                return [*self._priced(one.ticks_nearest(event.price), event), *self._leaving()]
             case Bar():
                 return [*self._closed(one.ticks_nearest(event.close)), *self._leaving()]
         return self._leaving()
@@ -143,17 +143,17 @@ class GridMind:
         """The venue in this process tells a bar's close at its last millisecond; what it decides is then still traded there."""
         return event.time_ms % self.spec.timeframe_ms == self.spec.timeframe_ms - 1
 
-    def _priced(self, price: int, closes: bool) -> list[Wanted]:
+    def _priced(self, price: int, event: Price) -> list[Wanted]:
         memory = self.memory
         memory.first, memory.point = memory.first or price, price
         if memory.ended_by:
             return []
         if self.ladder is None:
-            return self._begun(price) if self._starts(price) else []
+            return self._begun(price, event.time_ms) if self._starts(price) else []
         assert memory.held is not None
         memory.held = follow(self.ladder, memory.held, price)
         self._judge_stops(price)
-        if closes:
+        if self._closes(event):
             self._judge_goal(price)
         return []
 
@@ -161,6 +161,7 @@ class GridMind:
         memory = self.memory
         memory.close = memory.point = close
         memory.bars += 1
+        memory.put_off = False
         memory.aside.clear()
         self._judge_goal(close)
         if memory.ended_by == STOP and memory.lots:
@@ -170,11 +171,12 @@ class GridMind:
     def _starts(self, price: int) -> bool:
         """Without a trigger at once; else when the price has come to it from where it was heard first."""
         trigger, first = self.trigger, self.memory.first
-        return not trigger or price == trigger or (first < trigger) == (price > trigger)
+        return not self.memory.put_off and (not trigger or price == trigger or (first < trigger) == (price > trigger))
 
-    def _begun(self, price: int) -> list[Wanted]:
+    def _begun(self, price: int, time_ms: int) -> list[Wanted]:
         """The ladder, and what to take at once."""
         memory = self.memory
+        memory.begun_ms = time_ms
         memory.sized = self.trigger or price
         self.ladder = self.laid()
         memory.held = GridHeld(begin(self.ladder, price))
@@ -183,6 +185,17 @@ class GridMind:
         if memory.ended_by or not memory.start_left:
             return []
         return [Wanted(START, 1 if memory.start_left > 0 else -1, abs(memory.start_left), "market")]
+
+    def _not_begun(self) -> None:
+        """The start was not taken, so no line may rest: it is begun anew after the next close. What a part of it made leaves again."""
+        memory = self.memory
+        if memory.lots:
+            self._end(START)
+            memory.exit_due = True
+            return
+        self.ladder = memory.held = None
+        memory.start_left = memory.sized = 0
+        memory.put_off = True
 
     def laid(self) -> GridLadder:
         """The lines of its plan, with the lots they were sized for."""
@@ -230,16 +243,19 @@ class GridMind:
             self._end(STOP)
         elif memory.ended_by:
             memory.exit_due = True  # it was on its way when the grid ended
+        elif memory.held is None:  # of a start that was given up: no line knows of it
+            self._end(START)
+            memory.exit_due = True
         elif role == START:
-            memory.start_left -= lots
+            left = memory.start_left - lots
+            memory.start_left = left if left * memory.start_left > 0 else 0
             self._judge_stops(memory.point)
         else:
             self._line_filled(role, lots)
 
     def _line_filled(self, role: str, lots: int) -> None:
         memory, line = self.memory, line_of(role, self.memory.edits)
-        if self.ladder is None or memory.held is None:
-            raise UnitError(f"a fill of {lots} lots came before the grid has started")
+        assert self.ladder is not None and memory.held is not None
         if line is None:  # an order of before the last edit, or none of the grid's
             self.recover(memory.lots)
             return
@@ -248,18 +264,20 @@ class GridMind:
             memory.crossed(one, self.ladder, self.spec.instrument.unit)
 
     def refused(self, role: str, reason: str) -> None:
-        """Not taken, or gone. A line is asked for again at the next close; UnitError where asking again cannot mend it."""
+        """Not taken, or gone. A line, and the start, are asked for again at the next close; UnitError where that cannot mend it."""
         memory = self.memory
         if role == EXIT:
             memory.exit_left, memory.exit_due = 0, True
         elif role == STOP:
             memory.exit_due = memory.exit_due or bool(memory.ended_by)
-        elif role == START or reason in FINAL:
-            raise UnitError(f"the exchange refused {role or 'an order'} of the grid: {reason}")
-        else:
+        elif not memory.ended_by:
             line = line_of(role, memory.edits)
-            if line is not None:
+            if role == START:
+                self._not_begun()
+            elif line is not None:
                 memory.aside.add(line)
+            if reason in FINAL:
+                raise UnitError(f"the exchange refused {role or 'an order'} of the grid: {reason}")
 
     # ---- what rests
 
@@ -308,9 +326,10 @@ class GridMind:
     # ---- names of intents
 
     def wish_key(self, wanted: Wanted) -> str:
-        """The start is sent once and never again; a line or an exit until it is done, each time under another name."""
+        """A start is sent once and never again, one that is begun anew has another price's moment; a line or an exit is sent until it is
+        done, each time under another name."""
         if wanted.role == START:
-            return START
+            return f"{START}@{self.memory.begun_ms}"
         self.memory.number += 1
         return f"{wanted.role}#{self.memory.number}"
 

@@ -6,6 +6,7 @@ The signals stand in the journal beside their bars: what is verified is what the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ class _Replay:
             case kind if kind == RESTORED:
                 self._restored(row["state"])
             case "refused":
-                self.mind.refused(row["role"], row["reason"])
+                with suppress(UnitError):  # it ended its bot; what it knew then is in the next line, if it was started again
+                    self.mind.refused(row["role"], row["reason"])
             case "stop":
                 self.stopping = True
             case "wish":

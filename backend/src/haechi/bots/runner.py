@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from sqlalchemy import bindparam, insert, update
 
-from haechi.bots.grid_mind import GridMind
+from haechi.bots.grid_mind import START, GridMind
 from haechi.bots.mind import Mind
 from haechi.bots.models import BotState
 from haechi.bots.signals import Signal, SignalHub, SignalKey
@@ -38,7 +38,8 @@ from haechi.trading.working import Ticket
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
 HISTORY_BARS = 5000
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
-EXIT = "exit"
+EXIT, ENTRY = "exit", "entry"
+ONCE = frozenset({ENTRY, START})  # sent once, for one moment: the plan hears of every refusal
 STATES = BotState.__table__
 INSERT_STATE = insert(STATES)  # type: ignore[arg-type]
 UPDATE_STATE = (update(STATES).where(STATES.c.user_id == bindparam("of_user"), STATES.c.bot_id == bindparam("of_bot"))  # type: ignore[arg-type]
@@ -311,10 +312,13 @@ class Runner:
 
     async def refused(self, role: str, reason: str) -> None:
         """By the exchange or by the gate, or it is gone without having filled."""
-        if role and (role == "entry" or reason not in PASSING) and role != EXIT:
-            self.journal.write("refused", role=role, reason=reason)
-            self.mind.refused(role, reason)
         await self.say("refused", role=role, reason=reason)
+        if role and (role in ONCE or reason not in PASSING) and role != EXIT:
+            self.journal.write("refused", role=role, reason=reason)
+            try:
+                self.mind.refused(role, reason)
+            finally:  # the plan may end here: the next start must not take what was refused for what was sent
+                self._save_later()
 
     # ---- what should rest
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import func, select, update
 
-from haechi.bots.grid_mind import GridMind, GridSpec
+from haechi.bots.grid_mind import START, GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import FORM, RUNNING, STARTING, Bot, BotState
 from haechi.bots.runner import HISTORY_BARS, Runner, Saved
@@ -143,6 +143,7 @@ async def begun(bot: Bot, bots: Bots) -> Runner:
     await _look_back(runner, desk, bots, fresh=state is None)
     await _caught_up(runner, bot, bots)
     _agrees(runner, desk)
+    _start_is_there(runner, desk)
     journal.later = asyncio.get_running_loop().call_later  # not before: lines of a start that fails may not come after those of the next
     runner.finished = partial(bots.ended, bot, runner)
     runner.start()
@@ -241,3 +242,12 @@ def _agrees(runner: Runner, desk: Desk) -> None:
     remembered, booked = one.quantity(runner.mind.position + runner.mind.excess), one.quantity(held)
     raise StateDiffers(f"The bot remembers {remembered} {one.symbol}, its account's books say {booked}.",
                        details={"remembered": str(remembered), "booked": str(booked)})
+
+
+def _start_is_there(runner: Runner, desk: Desk) -> None:
+    """The start of a grid has filled or is on its way. One that was refused or lost while the grid was not at work is begun anew."""
+    mind = runner.mind
+    if not isinstance(mind, GridMind) or not mind.memory.start_left or any(one.role == START for one in desk.orders.of(runner.owner.bot_id)):
+        return
+    runner.journal.write("refused", role=START, reason="never_arrived")
+    mind.refused(START, "never_arrived")

@@ -238,4 +238,4 @@ def test_a_liquidation_of_a_part_ends_it_and_what_is_left_leaves_under_its_stop(
 def test_a_start_is_named_once_and_everything_else_each_time() -> None:
     mind = a_mind()
     start, line = Wanted("start", 1, 1, "market"), Wanted("line1", 1, 1, "limit", price=1)
-    assert [mind.wish_key(one) for one in (start, start, line, line)] == ["start", "start", "line1#1", "line1#2"]
+    assert [mind.wish_key(one) for one in (start, start, line, line)] == ["start@1", "start@1", "line1#1", "line1#2"]
