@@ -164,11 +164,11 @@ PROTECTING = (
         "        for one in list(self.orders.working.values()):\n            await self.door.cancel(one)\n        self.closed = True\n",
         (f"{BOT}test_the_end_of_the_process_leaves_the_stop", f"{HEARS}test_a_closed_desk_hears_nothing_and_leaves_what_rests"),
         "no stop during every restart"),
-    Bug("the stop is kept in memory only", "bots/runner.py", "if role != \"entry\" or self._entry_there()}",
-        "if one.kind != \"stop\" and (role != \"entry\" or self._entry_there())}",
+    Bug("the stop is kept in memory only", "bots/runner.py", "if role != ENTRY or self._entry_there(ticket)}",
+        "if ticket.kind != \"stop\" and (role != ENTRY or self._entry_there(ticket))}",
         (f"{BOT}test_the_stop_rests_at_the_exchange_right_after_the_fill_and_not_before",), "no stop when the process or its network is down"),
     Bug("the stop is sent before the fill is known", "bots/runner.py", "        wanted = self.mind.resting()\n",
-        "        wanted = self.mind.resting()\n        if self._entry_there() and \"stop\" not in wanted:\n"
+        "        wanted = self.mind.resting()\n        if self.desk.orders.of(self.owner.bot_id) and \"stop\" not in wanted:\n"
         "            wanted[\"stop\"] = Wanted(\"stop\", -1, 1000, \"stop\", trigger=580_000, reduce_only=True)\n",
         (f"{BOT}test_the_stop_rests_at_the_exchange_right_after_the_fill_and_not_before",), "a stop for what is not held: refused, or a short position",
         (("core/risk.py", "    return None if intent.quantity <= held else Refused(\"reduces_at_most\"",

@@ -333,7 +333,8 @@ class Runner:
         if wanted != self._rested:
             self.journal.write("rest", orders=list(wanted.values()))
             self._rested = wanted
-        tickets = {role: self._ticket(one) for role, one in wanted.items() if role != "entry" or self._entry_there()}
+        tickets = {role: ticket for role, ticket in ((role, self._ticket(one)) for role, one in wanted.items())
+                   if role != ENTRY or self._entry_there(ticket)}
         held = self.mind.position
         if self.exiting and held:
             # Targets beside it would take its quantity away: Bitget cancels older reduce-only orders for newer ones.
@@ -345,9 +346,9 @@ class Runner:
         for ticket, answer in await self.desk.rests.converge(self.owner, tickets, also=self._saving):
             await self._answered(ticket.role, answer, once=False)
 
-    def _entry_there(self) -> bool:
-        """An entry rests or is on its way; one that is not is never sent a second time."""
-        return any(one.role == "entry" for one in self.desk.orders.of(self.owner.bot_id))
+    def _entry_there(self, ticket: Ticket) -> bool:
+        """This very entry rests or is on its way. None is sent from here: it would have no name, and could be sent a second time."""
+        return any(one.role == ENTRY and one.rests_as(ticket) for one in self.desk.orders.of(self.owner.bot_id))
 
     # ---- its state
 

@@ -247,7 +247,8 @@ def _agrees(runner: Runner, desk: Desk) -> None:
 def _start_is_there(runner: Runner, desk: Desk) -> None:
     """The start of a grid has filled or is on its way. One that was refused or lost while the grid was not at work is begun anew."""
     mind = runner.mind
-    if not isinstance(mind, GridMind) or not mind.memory.start_left or any(one.role == START for one in desk.orders.of(runner.owner.bot_id)):
+    there = any(one.role == START for one in desk.orders.of(runner.owner.bot_id))
+    if there or not isinstance(mind, GridMind) or not mind.memory.start_left:
         return
     runner.journal.write("refused", role=START, reason="never_arrived")
     mind.refused(START, "never_arrived")

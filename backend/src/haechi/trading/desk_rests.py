@@ -82,7 +82,10 @@ class Rests:
         return one.status == UNKNOWN and one.order.reduce_only and self.desk.clock.now_ms() - one.sent_ms >= DOUBT_MS
 
     def _may_be_there(self, one: Working) -> bool:
-        """It is on its way, or may be: what adds risk gets no second one before the exchange has said."""
+        """It is on its way, or may be: what adds risk gets no second one before the exchange has said. One that could not be taken away
+        may have filled, and nobody has told it yet."""
+        if one.canceling and not one.order.reduce_only:
+            return True
         return (one.status != "open" and not self._lost_sight(one)) or (one.order.kind == "market" and not self._lost_sight(one))
 
     def cancelable(self, one: Working) -> bool:

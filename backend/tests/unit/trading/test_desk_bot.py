@@ -14,8 +14,8 @@ from sqlalchemy import select
 from haechi.bots.models import BotState
 from haechi.bots.runner import Runner, Saved
 from haechi.core.live import Wanted
-from haechi.exchanges.port import Bar, NewOrder, Rejected
-from haechi.trading.models import Booking
+from haechi.exchanges.port import Bar, NewOrder, Rejected, Unknown
+from haechi.trading.models import Booking, Order
 
 
 @pytest.fixture
@@ -196,3 +196,50 @@ async def test_a_fault_of_the_mind_ends_the_bot_and_leaves_its_stop(stage: Stage
     await stage.bar()
     assert runner.ended.is_set() and isinstance(runner.fault, ValueError)
     assert resting(stage) == [("stop", D(1), True)] and stage.exchange.calls == []
+
+
+LIMIT = Wanted("entry", 1, 1000, "limit", price=599_000)
+NEXT = msgspec.structs.replace(LIMIT, price=598_000)
+
+
+@pytest.mark.parametrize("answer", [Rejected("no_order"), Unknown("timeout"), TimeoutError()])
+async def test_a_new_entry_is_not_sent_while_the_old_one_that_could_not_be_taken_away_may_have_filled(stage: Stage, answer: object) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next, mind.rests = [LIMIT], {"entry": LIMIT}
+    await stage.bar()
+    late = stage.exchange.fill("b1-000001", "1", "59900")
+    stage.exchange.cancels = [answer]
+    mind.next, mind.rests = [NEXT], {"entry": NEXT}
+    await stage.bar()
+    assert stage.exchange.calls == ["limit buy 1.000", "cancel b1-000001"]
+    mind.rests = {}  # the old one was the entry
+    await stage.desk.hear(late)
+    assert stage.exchange.calls == ["limit buy 1.000", "cancel b1-000001", "stop sell 1.000 reducing"]
+    await runner.close()
+
+
+async def test_an_entry_that_is_not_the_one_that_is_wished_goes_and_none_comes_for_it_without_a_name(stage: Stage) -> None:
+    """Its cancelling did not arrive: it is asked for again, and the wish that came meanwhile is over."""
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next, mind.rests, stage.exchange.cancels = [LIMIT], {"entry": LIMIT}, [Unknown("timeout")]
+    await stage.bar()
+    mind.next, mind.rests = [NEXT], {"entry": NEXT}
+    await stage.bar()
+    for _ in range(3):
+        await stage.round()
+    assert [(one.intent, one.price) for one in await stage.rows(Order)] == [("b1:entry@1767225600000", D(59_900))]
+    assert stage.exchange.resting == {}
+    await runner.close()
+
+
+async def test_an_entry_filled_in_part_rests_on_with_what_is_left(stage: Stage) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next, mind.rests = [LIMIT], {"entry": LIMIT}
+    await stage.bar()
+    mind.rests = {"entry": msgspec.structs.replace(LIMIT, lots=600)}
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "0.4", "59900"))
+    assert resting(stage) == [("limit", D(1), False), ("stop", D("0.4"), True)]
+    await runner.close()

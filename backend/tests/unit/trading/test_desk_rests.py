@@ -273,3 +273,16 @@ async def test_the_watcher_survives_what_goes_wrong_and_looks_at_the_exchange_ev
         await stage.naps.over(1)
     await until(lambda: len(looks) == 20)
     assert [number for number, evidence in enumerate(looks[:20], start=1) if evidence] == [10, 20]
+
+
+async def test_a_line_that_could_not_be_taken_away_and_is_wished_again_gets_no_second_one(stage: Stage) -> None:
+    await rest(stage, stop(), LINE)
+    name = next(one.client_id for one in stage.exchange.resting.values() if one.kind == "limit")
+    late = stage.exchange.fill(name, "1", "59000")
+    await rest(stage, stop())
+    stage.exchange.calls.clear()
+    await rest(stage, stop(), LINE)
+    assert stage.exchange.calls == []
+    await stage.desk.hear(late)
+    await rest(stage, stop("2"), LINE)
+    assert "limit buy 1" in stage.exchange.calls, "once it is known to be over, the next may come"
