@@ -38,6 +38,8 @@ from haechi.trading.working import Ticket
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
 HISTORY_BARS = 5000
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
+ROUND_MS = 60_000  # no reconciliation takes longer
+PROOF_AGAIN_S = 1
 EXIT, ENTRY = "exit", "entry"
 ONCE = frozenset({ENTRY, START})  # sent once, for one moment: the plan hears of every refusal
 STATES = BotState.__table__
@@ -95,6 +97,8 @@ class Runner:
         self._unsaved_bars = 0
         self._fills_waiting = 0  # of its inbox: their orders are over, and its mind does not know
         self._told: set[tuple[str, str]] = set()  # refusals of what rests that the log has
+        self._proved: set[str] = set()  # orders after whose taking away the account was looked at once more
+        self._proof: asyncio.Task[None] | None = None
 
     # ---- the desk's side
 
@@ -169,9 +173,10 @@ class Runner:
 
     async def close(self) -> None:
         """At the end of the process: nothing more is heard, nothing is sent."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._proof) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if not self.ended.is_set():
             self._end()
 
@@ -191,7 +196,7 @@ class Runner:
         if self._fills_waiting:
             return  # an order whose fill is not thought of yet would be missing, and be sent again
         await self._converge()
-        if self.stopping is not None:
+        if self.stopping is not None and not self._fills_waiting:
             await self._leave(self.stopping)
 
     async def _thought(self, event: Heard, role: str) -> list[Wanted]:
@@ -397,6 +402,35 @@ class Runner:
             if stop.flatten or not one.order.reduce_only:
                 await desk.door.cancel(one)
         adding = [one for one in desk.orders.of(self.owner.bot_id) if stop.flatten or not one.order.reduce_only]
-        if not adding:
+        if not adding and self._knows_all():
             self._save_later()
             self.ended.set()
+
+    def _knows_all(self) -> bool:
+        """No fill is on its way to it: none waits, the books hold what its mind holds, and the account was looked at once after the last
+        order was taken away. What filled before that may be told later than that it is gone, and would be nobody's."""
+        desk, one, bot_id = self.desk, self.mind.spec.instrument, self.owner.bot_id
+        if self._fills_waiting:
+            return False
+        if desk.holdings.quantity(bot_id, one.symbol) != one.quantity(self.mind.position + self.mind.excess):
+            desk.check.soon()
+            return False
+        since = desk.check.reconciled_ms - ROUND_MS
+        taken = {gone.id for gone in desk.orders.ended.values() if gone.owner == bot_id and gone.canceling and gone.asked_ms >= since}
+        if taken <= self._proved:
+            return True
+        if self._proof is None or self._proof.done():
+            self._proof = asyncio.create_task(self._prove(taken))
+        return False
+
+    async def _prove(self, taken: set[str]) -> None:
+        """One whole reconciliation. In a task of its own: what it finds is acted on meanwhile."""
+        while not self.ended.is_set():
+            try:
+                await self.desk.check.once()
+                break
+            except Exception as error:  # an exchange that does not answer, or a fault that the reconciliation itself tells of
+                log.warning("end_not_proved", bot_id=self.owner.bot_id, why=str(error))
+                await self.desk.office.sleep(PROOF_AGAIN_S)
+        self._proved |= taken
+        await self.poke()

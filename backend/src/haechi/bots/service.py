@@ -182,7 +182,7 @@ class Bots:
         over = str(getattr(runner.mind, "ended_by", "") or "") if not failed else ""
         if over and self.supervisor is not None:
             self.supervisor.told[bot.id] = True  # by its own plan: it is not to be started again
-        if not failed and runner.mind.position == 0:
+        if not failed and runner.mind.position == 0 and not runner.desk.holdings.quantity(bot.id, bot.symbol):
             await self._forget(bot)
         values = {"desired": STOPPED, "reason": f"Its plan ended: {over}."} if over else {"reason": FELL if failed else ""}
         await self._observe(bot.id, FAILED if failed else STOPPED, ended_at=self.clock.now(), **values)

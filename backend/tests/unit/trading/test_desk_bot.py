@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
 from pathlib import Path
 
 import msgspec
 import pytest
-from desk_stage import BUY, LOST_BEFORE, SELL, SYMBOL, Puppet, Stage, staged
+from desk_stage import BTC, BUY, LOST_BEFORE, SELL, SYMBOL, Puppet, Stage, staged, until
 from sqlalchemy import select
 
 from haechi.bots.models import BotState
-from haechi.bots.runner import Runner, Saved
+from haechi.bots.runner import PROOF_AGAIN_S, Runner, Saved
 from haechi.core.live import Wanted
-from haechi.exchanges.port import Bar, NewOrder, Rejected, Unknown
+from haechi.exchanges.errors import Unreachable
+from haechi.exchanges.port import Bar, Fill, NewOrder, Rejected, Unknown
 from haechi.trading.models import Booking, Order
 
 
@@ -156,22 +158,24 @@ async def test_what_a_mind_knows_is_never_saved_before_the_books_have_it(stage: 
 async def test_a_stop_that_closes_takes_entries_away_and_then_everything(stage: Stage) -> None:
     mind = Puppet()
     runner = await bought(stage, mind)
-    mind.rests = {"line1": Wanted("line1", 1, 1000, "limit", price=590_000)}
+    mind.rests = {"line1": LINE}
     await runner.poke()
     await runner.stop()
     assert not runner.ended.is_set() and [one[0] for one in resting(stage)] == ["stop", "market"]
     name = next(one.client_id for one in stage.exchange.resting.values() if one.kind == "market")
     await stage.desk.hear(stage.exchange.fill(name, "1"))
-    assert runner.ended.is_set() and stage.exchange.resting == {} and "b1" not in stage.desk.faces
+    await until(runner.ended.is_set)
+    assert stage.exchange.resting == {} and "b1" not in stage.desk.faces
 
 
 async def test_a_stop_that_keeps_leaves_the_protection(stage: Stage) -> None:
     mind = Puppet()
     runner = await bought(stage, mind)
-    mind.rests = {"line1": Wanted("line1", 1, 1000, "limit", price=590_000)}
+    mind.rests = {"line1": LINE}
     await runner.poke()
     await runner.stop(flatten=False)
-    assert runner.ended.is_set() and resting(stage) == [("stop", D(1), True)]
+    await until(runner.ended.is_set)
+    assert resting(stage) == [("stop", D(1), True)]
 
 
 async def test_a_bot_that_is_stopped_wishes_no_entry_any_more(stage: Stage) -> None:
@@ -243,3 +247,68 @@ async def test_an_entry_filled_in_part_rests_on_with_what_is_left(stage: Stage) 
     await stage.desk.hear(stage.exchange.fill("b1-000001", "0.4", "59900"))
     assert resting(stage) == [("limit", D(1), False), ("stop", D("0.4"), True)]
     await runner.close()
+
+
+LINE = Wanted("line1", 1, 1000, "limit", price=590_000)
+
+
+def told_in(stage: Stage, late: Fill | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fill is told while the exchange is asked to take the order away."""
+    cancel = stage.exchange.cancel
+
+    async def filled_meanwhile(client_id: str) -> object:
+        nonlocal late
+        if late is not None:
+            told, late = late, None
+            telling.append(asyncio.create_task(stage.desk.hear(told)))
+            await asyncio.sleep(0)
+        return await cancel(client_id)
+
+    telling: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(stage.exchange, "cancel", filled_meanwhile)
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+@pytest.mark.parametrize("whole", ["1", "0.4"])
+async def test_what_fills_while_a_bot_that_closes_takes_its_orders_away_is_closed_too(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch, whole: str, finishes: bool) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.rests = {"line1": LINE}
+    await runner.poke()
+    told_in(stage, stage.exchange.fill("b1-000001", whole, "59000"), monkeypatch)
+    mind.rests = {}
+    mind.finished = finishes  # type: ignore[attr-defined]
+    await (runner.poke() if finishes else runner.stop())
+    await until(lambda: any(one.kind == "market" for one in stage.exchange.resting.values()))
+    assert not runner.ended.is_set() and mind.position == BTC.lots(D(whole))
+    await stage.desk.hear(stage.exchange.fill(stage.exchange.placed[-1].client_id, whole))
+    await until(runner.ended.is_set)
+    assert stage.exchange.position == 0 and stage.exchange.resting == {}
+
+
+@pytest.mark.parametrize("flatten", [True, False])
+async def test_what_filled_before_it_was_taken_away_and_is_told_later_is_waited_for(stage: Stage, flatten: bool) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.rests = {"line1": LINE}
+    await runner.poke()
+    stage.exchange.fill("b1-000001", "0.4", "59000")  # and nobody tells it
+    stage.exchange.error = Unreachable("away")
+    await runner.stop(flatten=flatten)
+    assert not runner.ended.is_set(), "nobody has looked"
+    stage.exchange.error = None
+    await stage.naps.over(PROOF_AGAIN_S)
+    await until(lambda: mind.position == 400)
+    if flatten:
+        await until(lambda: any(one.kind == "market" for one in stage.exchange.resting.values()))
+        await stage.desk.hear(stage.exchange.fill(stage.exchange.placed[-1].client_id, "0.4"))
+    await until(runner.ended.is_set)
+    assert resting(stage) == ([] if flatten else [("stop", D("0.4"), True)])
+
+
+async def test_a_bot_that_took_nothing_away_ends_at_once_also_without_an_exchange(stage: Stage) -> None:
+    runner = await stage.works(Puppet())
+    stage.exchange.error = Unreachable("away")
+    await runner.stop()
+    assert runner.ended.is_set()
