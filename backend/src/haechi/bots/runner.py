@@ -184,6 +184,8 @@ class Runner:
 
     async def _act(self, event: Heard, role: str) -> None:
         """Mind first, then one transaction with its state and the intents, then out."""
+        if self.journal.overfull:
+            self._journal_anew()
         wishes = await self._thought(event, role)
         reached("after_heard")
         if wishes and (self.stopping is None or not self.stopping.flatten):
@@ -280,8 +282,13 @@ class Runner:
         self.exiting = self.exiting or EXIT in roles
         wishes = [wish for wish in wishes if not self._under_way(wish.role)]
         tickets = [self._ticket(wish, intent=self._intent(wish)) for wish in wishes]
-        for wish, answer in zip(wishes, await self.desk.send(self.owner, tickets, also=self._saving()), strict=True):
+        saving, kept = self._saving(), [wish.role for wish in wishes if not wish.reduce_only and self.journal.stuck]
+        if kept:  # nothing that adds risk leaves before its line is in the file
+            wishes, tickets = [one for one in wishes if one.reduce_only], [one for one in tickets if one.reduce_only]
+        for wish, answer in zip(wishes, await self.desk.send(self.owner, tickets, also=saving), strict=True):
             await self._answered(wish.role, answer, once=wish.role != EXIT)
+        for role in kept:
+            await self._answered(role, Refused("journal", role, "a disk that takes lines"), once=True)
 
     def _under_way(self, role: str) -> bool:
         """An exit that is being sent already; an entry of which nobody knows whether it is still there."""
@@ -348,7 +355,8 @@ class Runner:
         if not tickets and not self.desk.orders.of(self.owner.bot_id):
             return
         self.desk.rests.settle_roles(self.owner, tickets)
-        for ticket, answer in await self.desk.rests.converge(self.owner, tickets, also=self._saving):
+        for ticket, answer in await self.desk.rests.converge(self.owner, tickets, also=self._saving,
+                                                             may_add=lambda: not self.journal.stuck):
             await self._answered(ticket.role, answer, once=False)
 
     def _entry_there(self, ticket: Ticket) -> bool:
@@ -359,9 +367,15 @@ class Runner:
 
     def _saved(self) -> str:
         """Beside it goes what leaves: the journal comes before both."""
-        self.journal.flush()
+        self.journal.close()
         self._unsaved_bars = 0
         return msgspec.json.encode(Saved(self.booked, self.mind.snapshot(), self.exiting)).decode()
+
+    def _journal_anew(self) -> None:
+        """A disk has taken nothing for so long that lines are left out."""
+        self.journal.anew(self.mind.snapshot())
+        if self.stopping is not None:
+            self.journal.write("stop")
 
     def _saving(self) -> Callable[[Session], Awaitable[None]]:
         body, now, owner = self._saved(), self.clock.now_ms(), self.owner

@@ -45,12 +45,14 @@ class Rests:
         self._backing: dict[tuple[str, str], Backing] = {}
 
     async def converge(self, owner: Owner, wanted: Mapping[str, Ticket], *, also: Callable[[], Work],
-                       among: Callable[[Working], bool] = lambda _one: True) -> list[tuple[Ticket, Answer]]:
+                       among: Callable[[Working], bool] = lambda _one: True,
+                       may_add: Callable[[], bool] = lambda: True) -> list[tuple[Ticket, Answer]]:
         """Make what rests equal what should rest: the new order first, then the old one goes. Answers of what was sent.
 
         What protects stays until the exchange has confirmed what replaces it, and while nothing else stops what is to be taken back.
 
         also: makes the work that is written with what is sent. among: whose orders these are; others of the owner are left alone.
+        may_add: asked after that, whether what adds risk may leave now.
         """
         desk = self.desk
         missing, wrong, kept = dict(wanted), [], set[str]()
@@ -67,7 +69,9 @@ class Rests:
                 wrong.append(one)
         now = desk.clock.now_ms()
         due = [ticket for ticket in missing.values() if self.backing_of(owner, ticket.role).next_ms <= now]
-        answers = list(zip(due, await desk.send(owner, due, also=also()), strict=True)) if due else []
+        work = also() if due else None
+        due = due if may_add() else [ticket for ticket in due if ticket.reduce_only]
+        answers = list(zip(due, await desk.send(owner, due, also=work), strict=True)) if due else []
         kept |= {ticket.role for ticket in missing.values() if ticket not in due}
         for ticket, answer in answers:
             if not await self.tried(owner, ticket, answer):

@@ -171,9 +171,6 @@ def test_a_full_disk_loses_no_line_of_a_journal(tmp_path: Path, monkeypatch: pyt
     journal.later = lambda _seconds, work: called.append(work)
     journal.write("wish", orders=[])
 
-    def full(_file: int, _text: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
         journal.flush()  # what would leave because of it does not
@@ -192,3 +189,43 @@ def test_a_head_that_was_cut_off_is_written_again(tmp_path: Path) -> None:
     path.write_bytes(b'{"k":"hea')
     Journal(path).begin(SPEC)
     assert [row["k"] for row in lines(path)] == ["head"]
+
+
+@pytest.mark.parametrize("state", ["", "saved"])
+def test_a_bot_begins_on_a_full_disk_and_its_first_lines_are_written_when_there_is_room(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    path, write = tmp_path / "b.jsonl", os.write
+    monkeypatch.setattr(os, "write", full)
+    journal = Journal(path)
+    journal.begin(SPEC, state)
+    journal.write("stop")
+    assert journal.stuck
+    monkeypatch.setattr(os, "write", write)
+    journal.write("stop")
+    assert not journal.stuck and [row["k"] for row in lines(path)] == ["head", *["restored"] * bool(state), "stop", "stop"]
+
+
+@pytest.mark.parametrize("taken", ["nothing", "the head", "a piece"])
+def test_what_waits_for_a_disk_has_a_bound_and_the_journal_goes_on_from_a_state(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str) -> None:
+    path, write = tmp_path / "b.jsonl", os.write
+    monkeypatch.setattr(os, "write", full)
+    journal = Journal(path)
+    if taken != "nothing":
+        monkeypatch.setattr(os, "write", write)
+    journal.begin(SPEC)
+    if taken == "a piece":
+        monkeypatch.setattr(os, "write", lambda file, text: write(file, text[:7]))
+        journal.write("stop")
+    monkeypatch.setattr(os, "write", full)
+    while not journal.overfull:
+        journal.write("wish", orders=["x" * 10_000])
+    journal.anew("state")
+    assert not journal.overfull
+    monkeypatch.setattr(os, "write", write)
+    journal.write("stop")
+    assert [row["k"] for row in lines(path)] == ["head", *["stop"] * (taken == "a piece"), "restored", "stop"]
+
+
+def full(_file: int, _text: bytes) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
 from pathlib import Path
@@ -17,6 +19,7 @@ from haechi.bots.runner import PROOF_AGAIN_S, Runner, Saved
 from haechi.core.live import Wanted
 from haechi.exchanges.errors import Unreachable
 from haechi.exchanges.port import Bar, Fill, NewOrder, Rejected, Unknown
+from haechi.trading.journal import lines
 from haechi.trading.models import Booking, Order
 
 
@@ -312,3 +315,30 @@ async def test_a_bot_that_took_nothing_away_ends_at_once_also_without_an_exchang
     stage.exchange.error = Unreachable("away")
     await runner.stop()
     assert runner.ended.is_set()
+
+
+def full(_file: int, _text: bytes) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_with_a_full_disk_under_its_journal_a_bot_lives_its_stop_and_exit_leave_and_what_adds_risk_waits(
+        stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    write = os.write
+    monkeypatch.setattr(os, "write", full)
+    await stage.desk.hear(stage.exchange.fill("b1-000001", "1"))
+    mind.rests = {"line1": LINE}
+    mind.next = [BUY]
+    await stage.bar()
+    assert stage.exchange.calls == ["market buy 1.000", "stop sell 1.000 reducing"] and mind.refusals == [("entry", "journal")]
+    mind.next = [SELL]
+    await stage.bar()
+    assert stage.exchange.calls[2:] == ["market sell 1.000 reducing"] and not runner.ended.is_set()
+    monkeypatch.setattr(os, "write", write)
+    await stage.bar()
+    await stage.bar()
+    assert stage.exchange.calls[-1] == "limit buy 1.000" and [row["k"] for row in lines(runner.journal.path)].count("bar") == 5
+    await runner.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
 from pathlib import Path
@@ -23,6 +25,7 @@ from haechi.core.grid_plan import GridPlan
 from haechi.core.plan import Costs
 from haechi.core.units import UnitError
 from haechi.exchanges.port import Price, Rejected
+from haechi.trading import journal
 
 PLAN = {"lower": D(56_000), "upper": D(64_000), "cells": 4, "quantity": D("0.1"), "leverage": 1, "direction": "long", "stop_lower": D(50_000)}
 
@@ -173,6 +176,26 @@ async def test_a_grid_that_was_stopped_and_is_started_anew_sends_its_start_again
         await stage.desks.scribe.settled()
         async with stage.database.writing() as session:
             await session.execute(delete(BotState))  # it holds nothing: the next start begins anew
+
+
+async def test_a_journal_of_which_a_full_disk_left_lines_out_replays_from_there(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_file: int, _text: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal, "WAITING_MAX", 2_000)
+    runner, write = await begun(stage, spec_of()), os.write
+    await price(stage)
+    monkeypatch.setattr(os, "write", full)
+    await stage.desk.hear(stage.exchange.fill(stage.exchange.placed[0].client_id, "0.2"))
+    for at in range(60_000, 60_040):
+        await price(stage, str(at))
+    assert len(runner.journal._waiting) < 6_000 and ("stop", "sell", D("0.2")) in resting(stage)
+    monkeypatch.setattr(os, "write", write)
+    await stage.bar("60100")
+    await price(stage, "60100")
+    await runner.close()
+    found = replay(runner.journal.path)
+    assert found.difference == "" and found.events < 40
 
 
 async def test_a_journal_whose_grid_ended_by_a_refusal_replays(stage: Stage) -> None:
