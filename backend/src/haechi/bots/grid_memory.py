@@ -33,7 +33,8 @@ class GridMemory(msgspec.Struct):
     """held: None before the start. sized: the price its lots were reckoned at; first: the first price heard; point: the last; close: the
     last bar's. start_left: signed lots of the start that have not filled; begun_ms: of the price that began it; put_off: it was refused,
     asked for again after the next close. aside: lines refused, asked for again at the next close.
-    exit_due, exit_left: whether an exit must be sent, and lots of one that is on its way; number: of the last intent.
+    exit_due, exit_left: whether an exit must be sent, and lots of one that is on its way; number: of the last intent. settled: how often
+    the position said where the grid stands; stuck: lots no line explains, which the exchange does not let go.
     """
 
     plan: GridPlan
@@ -53,6 +54,8 @@ class GridMemory(msgspec.Struct):
     ended_by: str = ""
     exit_due: bool = False
     exit_left: int = 0
+    settled: int = 0
+    stuck: int = 0
     edits: int = 0
     number: int = 0
     bars: int = 0

@@ -14,14 +14,14 @@ import msgspec
 
 from haechi.bots.grid_memory import LIQUIDATION, STOP, TAKE_PROFIT, GridMemory, GridSpec, line_of, role_of
 from haechi.core.grid_live import GridLadder, begin, ladder_of, position
-from haechi.core.grid_parts import GridHeld, fill_line, follow, open_orders, recovered
+from haechi.core.grid_parts import GridHeld, fill_line, follow, held_lots, open_orders, recovered, settled
 from haechi.core.grid_plan import GridPlan, whole_ticks
 from haechi.core.live import Wanted
 from haechi.core.units import UnitError, scaled, text
 from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
 
 __all__ = ["GridMind", "GridSpec"]
-START, EXIT = "start", "exit"
+START, EXIT, ODD = "start", "exit", "odd"
 # Refusals that asking again cannot mend: the grid cannot keep its promise and stops with this reason.
 FINAL = frozenset({"margin", "leverage", "below_minimum", "too_large", "symbol", "precision", "kind", "side", "price"})
 
@@ -166,7 +166,28 @@ class GridMind:
         self._judge_goal(close)
         if memory.ended_by == STOP and memory.lots:
             memory.exit_due = True  # the stop at the exchange did not do it by now
-        return []
+        return self._odd()
+
+    def _odd(self) -> list[Wanted]:
+        """Lots that no line explains, a piece of an order of before an edit or what others left of a line, are closed at the bar's end:
+        until then the rest of them may come."""
+        memory = self.memory
+        if self.ladder is None or memory.held is None or memory.ended_by or memory.start_left:
+            return []
+        odd = memory.lots - held_lots(self.ladder, memory.held)
+        if odd and (odd * memory.lots <= 0 or abs(odd) > abs(memory.lots)):  # lines have filled since: closing it would not reduce
+            self._settle()
+            odd = memory.lots - held_lots(self.ladder, memory.held)
+        if not odd or odd == memory.stuck:
+            return []
+        return [Wanted(ODD, -1 if odd > 0 else 1, abs(odd), "market", reduce_only=True)]
+
+    def _settle(self) -> None:
+        """The position says where the grid stands."""
+        memory = self.memory
+        assert self.ladder is not None and memory.held is not None
+        memory.held = settled(self.ladder, memory.held, memory.lots + memory.start_left)
+        memory.settled += 1
 
     def _starts(self, price: int) -> bool:
         """Without a trigger at once; else when the price has come to it from where it was heard first."""
@@ -250,16 +271,22 @@ class GridMind:
             left = memory.start_left - lots
             memory.start_left = left if left * memory.start_left > 0 else 0
             self._judge_stops(memory.point)
-        else:
+        elif role != ODD:
             self._line_filled(role, lots)
 
     def _line_filled(self, role: str, lots: int) -> None:
         memory, line = self.memory, line_of(role, self.memory.edits)
         assert self.ladder is not None and memory.held is not None
         if line is None:  # an order of before the last edit, or none of the grid's
-            self.recover(memory.lots)
+            self._settle()
             return
-        memory.held, crossed = fill_line(self.ladder, memory.held, line, lots)
+        try:
+            memory.held, crossed = fill_line(self.ladder, memory.held, line, lots)
+        except UnitError:
+            if not memory.settled:
+                raise
+            self._settle()  # the line was wanted before the position said where the grid stands
+            return
         for one in crossed:
             memory.crossed(one, self.ladder, self.spec.instrument.unit)
 
@@ -270,6 +297,9 @@ class GridMind:
             memory.exit_left, memory.exit_due = 0, True
         elif role == STOP:
             memory.exit_due = memory.exit_due or bool(memory.ended_by)
+        elif role == ODD:
+            if reason in FINAL and self.ladder is not None and memory.held is not None:
+                memory.stuck = memory.lots - held_lots(self.ladder, memory.held)
         elif not memory.ended_by:
             line = line_of(role, memory.edits)
             if role == START:

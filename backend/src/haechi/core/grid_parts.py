@@ -88,6 +88,16 @@ def recovered(ladder: GridLadder, held: GridHeld, lots: int) -> GridHeld:
     return GridHeld(recover(ladder, held.state, lots))
 
 
+def settled(ladder: GridLadder, held: GridHeld, lots: int) -> GridHeld:
+    """The state of any position: as it is when it explains it, else the one of its whole lines, rounded to nothing. What `held_lots` does
+    not say is left over, and closing it makes the position smaller."""
+    if lots == held_lots(ladder, held):
+        return held
+    way, state = (1 if lots > 0 else -1), held.state
+    room = state.anchor - state.bottom if way > 0 else state.bottom + ladder.cells - state.anchor
+    return GridHeld(recover(ladder, state, way * min(abs(lots) // ladder.lots, room) * ladder.lots))
+
+
 def resettled(ladder: GridLadder, lots: int, empty: int) -> GridState:
     """The state in which a new ladder goes on with a position. empty: the line nearest to the price, which a neutral grid takes.
 

@@ -204,6 +204,57 @@ def test_an_order_of_before_an_edit_that_fills_late_is_found_from_the_position()
     assert (mind.position, mind.memory.held.state.anchor - mind.memory.held.state.empty) == (10, 1)
 
 
+@pytest.mark.parametrize(("side", "price"), [("buy", 110), ("sell", 130)])
+def test_a_piece_of_an_order_of_before_an_edit_is_closed_at_the_bars_end_under_the_stop(side: str, price: int) -> None:
+    stops = {"stop_lower": D(50), "stop_upper": D(200)}
+    mind = a_mind(**stops).edited(GridPlan(**(PLAN | stops | {"quantity": D(11)})))
+    before, way = lines(mind), (1 if side == "buy" else -1)
+    fill(mind, "line1" if way > 0 else "line3", side, price, lots=4)
+    assert (mind.position, lines(mind), mind.resting()["stop"].lots) == (4 * way, before, 4)
+    assert close(mind, 121) == [Wanted("odd", -way, 4, "market", reduce_only=True)]
+    fill(mind, "odd", "sell" if way > 0 else "buy", price, lots=4)
+    assert (mind.position, lines(mind), close(mind, 121)) == (0, before, [])
+
+
+def test_a_piece_whose_rest_comes_is_a_line() -> None:
+    mind = a_mind().edited(GridPlan(**(PLAN | {"lower": D(90)})))
+    fill(mind, "line1", "buy", 110, lots=4)
+    fill(mind, "line1", "buy", 110, lots=6)
+    assert (mind.position, mind.memory.held.state.anchor - mind.memory.held.state.empty, close(mind, 121)) == (10, 1, [])
+
+
+def test_what_others_left_of_a_line_is_closed_and_what_cannot_be_is_asked_for_once() -> None:
+    mind = a_mind(direction="long")
+    fill(mind, "start", "buy", 121, lots=20)
+    fill(mind, "", "sell", 121, lots=4)
+    odd = Wanted("odd", -1, 6, "market", reduce_only=True)
+    assert (mind.position, close(mind, 121)) == (16, [odd])
+    mind.refused("odd", "maintenance")
+    assert close(mind, 121) == [odd]
+    mind.refused("odd", "below_minimum")
+    assert close(mind, 121) == []
+    fill(mind, "", "sell", 121, lots=3)
+    assert [wish.lots for wish in close(mind, 121)] == [3]
+    fill(mind, "odd", "sell", 121, lots=3)
+    assert (mind.position, mind.memory.held.state.anchor - mind.memory.held.state.empty) == (10, 1)
+
+
+def test_a_line_that_was_wanted_before_the_position_said_where_the_grid_stands_may_still_fill() -> None:
+    mind = a_mind().edited(GridPlan(**(PLAN | {"lower": D(90)})))
+    there = next(role for role, (side, _, _) in lines(mind).items() if side > 0)
+    fill(mind, "line1", "buy", 110)
+    fill(mind, there, "buy", 110)
+    assert (mind.position, mind.memory.held.state.anchor - mind.memory.held.state.empty) == (20, 2)
+
+
+def test_an_odd_lot_that_lines_have_passed_is_closed_the_way_that_reduces() -> None:
+    mind = a_mind().edited(GridPlan(**(PLAN | {"lower": D(90)})))
+    fill(mind, "line1", "buy", 110, lots=4)
+    there = next(role for role, (side, _, _) in lines(mind).items() if side < 0)
+    fill(mind, there, "sell", 130)
+    assert mind.position == -6 and close(mind, 121) == [Wanted("odd", 1, 6, "market", reduce_only=True)]
+
+
 def test_it_goes_to_text_and_back_and_a_plan_changed_since_is_an_edit() -> None:
     mind = a_mind(stop_lower=D(95))
     fill(mind, "line1", "buy", 110, lots=3)

@@ -208,3 +208,25 @@ async def test_a_journal_whose_grid_ended_by_a_refusal_replays(stage: Stage) -> 
     await price(stage)
     await stage.desk.faces["b1"].close()  # type: ignore[attr-defined]
     assert replay(runner.journal.path).difference == ""
+
+
+@pytest.mark.parametrize("runs", [True, False])
+async def test_a_piece_of_a_line_of_before_an_edit_is_closed_and_the_grid_goes_on(stage: Stage, runs: bool) -> None:
+    """Told to the grid that runs, or found in the books by its next life."""
+    runner, wider = await begun(stage, spec_of(direction="neutral")), spec_of(direction="neutral", lower=D(55_000))
+    await price(stage)
+    old = next(name for name, one in stage.exchange.resting.items() if one.price == 58_000)
+    if runs:
+        runner.mind = runner.mind.edited(wider.grid)  # type: ignore[union-attr]
+    else:
+        await runner.close()
+    await stage.desk.hear(stage.exchange.fill(old, "0.04", "58000"))
+    if not runs:
+        runner = await begun(stage, wider)
+    await price(stage)
+    assert not runner.ended.is_set() and ("stop", "sell", D("0.04")) in resting(stage)
+    await stage.bar()
+    assert stage.exchange.calls[-1] == "market sell 0.040 reducing"
+    await stage.desk.hear(stage.exchange.fill(stage.exchange.placed[-1].client_id, "0.04"))
+    assert stage.exchange.position == 0 and [one[:2] for one in resting(stage)].count(("limit", "buy")) == 2
+    await runner.close()
