@@ -139,6 +139,11 @@ class Runner:
         self._task = asyncio.create_task(self._work())
         self.desk.attach(self)
 
+    def begin(self) -> None:
+        """At work; the first it does is to look at what should rest. Nobody waits for that."""
+        self.start()
+        self.inbox.put_nowait((Poke(), "", asyncio.get_running_loop().create_future()))
+
     async def _work(self) -> None:
         try:
             while not self.ended.is_set():
@@ -162,7 +167,7 @@ class Runner:
     def _end(self) -> None:
         self.ended.set()
         self.journal.close()
-        self.desk.detach(self.owner.bot_id)
+        self.desk.detach(self)
         if self.hub is not None and self.key is not None:
             self.hub.close(self.key)
             self.hub = None

@@ -71,6 +71,10 @@ class Bots:
 
     # ---- what the supervisor calls
 
+    @property
+    def term(self) -> int:
+        return self.desks.lease.epoch
+
     async def launch(self, bot: Bot) -> None:
         """At work when this returns; one that is, is left alone. Raises what stands in the way."""
         from haechi.bots import starting
@@ -80,7 +84,7 @@ class Bots:
             if there is not None and not there.ended.is_set():
                 return
             await self._in_thread(starting.warm)
-            self.runners[bot.id] = await starting.begun(bot, self)
+            await starting.begun(bot, self)
 
     async def halt(self, bot_id: str, *, flatten: bool) -> None:
         """Ask it to stop; its `ended` is set when it has."""
@@ -241,10 +245,9 @@ class Bots:
         return {} if runner is None else dict(runner.mind.shown())
 
     async def close(self) -> None:
-        """The process ends: nothing is sent any more, what rests stays, and every bot goes on with the next start."""
-        for runner in list(self.runners.values()):
-            await runner.close()
-        self.runners.clear()
+        """The process, or its right to trade, ends: nothing is sent any more, what rests stays, every bot goes on with the next start."""
+        while self.runners:
+            await self.runners.popitem()[1].close()
 
 
 @asynccontextmanager

@@ -37,6 +37,7 @@ from haechi.platform.ids import new_id
 from haechi.trading.desk import Desk
 from haechi.trading.heard import HEARD_KINDS, heard_after
 from haechi.trading.journal import Journal
+from haechi.trading.lease import LeaseLost
 from haechi.trading.models import PAPER, Account, Booking
 
 if TYPE_CHECKING:
@@ -124,10 +125,10 @@ def spec_of(bot: Bot) -> Spec | GridSpec:
         raise BadInput(f"the bot was saved by another version: {error}") from None
 
 
-async def begun(bot: Bot, bots: Bots) -> Runner:
-    """The runner, at work on a reconciled desk. A bot that was here before goes on from where it stood; a new one from the next bar.
+async def begun(bot: Bot, bots: Bots) -> None:
+    """Its runner, at work on a reconciled desk. A bot that was here before goes on from where it stood; a new one from the next bar.
 
-    Raises what the exchange raises, and StateDiffers.
+    Raises what the exchange raises, StateDiffers, and LeaseLost when the desk was closed meanwhile.
     """
     desk = await bots.desks.desk_of(bot.account_id)
     async with bots.database.reading() as session:
@@ -146,9 +147,10 @@ async def begun(bot: Bot, bots: Bots) -> Runner:
     _start_is_there(runner, desk)
     journal.later = asyncio.get_running_loop().call_later  # not before: lines of a start that fails may not come after those of the next
     runner.finished = partial(bots.ended, bot, runner)
-    runner.start()
-    await runner.poke()
-    return runner
+    if desk.closed:
+        raise LeaseLost("the desk was closed while the bot was read")
+    bots.runners[bot.id] = runner  # known before it acts, and nothing is awaited: whoever breaks this off leaves none at work unknown
+    runner.begin()
 
 
 async def _fresh(bot: Bot, desk: Desk, bots: Bots) -> tuple[Mind | GridMind, Saved]:

@@ -53,12 +53,21 @@ class Launcher(Protocol):
     @property
     def runners(self) -> Mapping[str, AtWork]: ...
 
+    @property
+    def term(self) -> int:
+        """The number of the right to trade that this process has, 0 when another has it. Each new right has another."""
+        ...
+
     async def launch(self, bot: Bot) -> None:
         """Returns when the runner is at work on a reconciled desk; whatever it raises is classified."""
         ...
 
     async def halt(self, bot_id: str, *, flatten: bool) -> None:
         """Asks the runner to stop; it has stopped when its `ended` is set."""
+        ...
+
+    async def close(self) -> None:
+        """Every runner ends where it stands and is forgotten; nothing is sent, what rests stays."""
         ...
 
 
@@ -70,7 +79,7 @@ class Supervisor:
         self.database, self.clock, self.bots, self.leads, self.ring, self.sleep = database, clock, bots, leads, ring, sleep
         self.news, self.troubles = News(database, clock), Troubles(clock, random)
         self.turns: Turns[Due] = Turns(ERRANDS_MAX, ERRANDS_OF_ACCOUNT_MAX)
-        self.leading = False
+        self.leading, self.term = False, 0
         self.up: dict[str, Due] = {}  # what this process has launched and not seen end
         self.told: dict[str, bool] = {}  # whom it told to stop, and whether to close
         self.errands: dict[str, asyncio.Task[None]] = {}
@@ -82,7 +91,7 @@ class Supervisor:
         self._woken.set()
 
     def fell(self, bot_id: str, error: BaseException) -> None:
-        """A runner came to its end by a fault; told by whoever keeps runners, before it is forgotten there."""
+        """A runner came to its end by a fault; told by bots/service.py, which has forgotten it."""
         self._faults[bot_id] = error
         self.wake()
 
@@ -116,6 +125,8 @@ class Supervisor:
 
     async def look(self) -> None:
         """One pass: what has ended or fallen, what was observed is written, what is not as desired is sent for."""
+        if self.bots.term != self.term:
+            await self._end_term()
         if not self.leads():
             await self.stand_down()
             return
@@ -126,6 +137,13 @@ class Supervisor:
         await self._gather_due()
         self._send_out()
 
+    async def _end_term(self) -> None:
+        """Another process leads, or has led: what runs here knows nothing of what it did, and its desks are closed."""
+        term = self.bots.term
+        await self.stand_down()
+        await self.bots.close()
+        self.term = term
+
     async def _take_over(self) -> None:
         """Another process, or an earlier life of this one, was in charge: nothing it said it ran runs here."""
         async with self.database.writing() as session:
@@ -134,7 +152,8 @@ class Supervisor:
         self.leading = True
 
     async def stand_down(self) -> None:
-        """Nothing more is begun; what runs is the keeper's to end. What was not written is the next leader's to find out."""
+        """Nothing more is begun. Who is at work stays: exits leave until another process is known to lead. What was not written is the
+        next leader's to find out."""
         self.leading = False
         for task in (under_way := list(self.errands.values())):
             task.cancel()
@@ -215,7 +234,7 @@ class Supervisor:
     # ---- what became of them
 
     def _notice(self) -> None:
-        """Runners that came to their end: by wish, by a fault, or (the keeper closed them) without a word: those start anew."""
+        """Runners that came to their end: by wish, by a fault, or without a word: those start anew."""
         for bot_id in [one for one in self.up if one not in self.errands and self._alive(one) is None]:
             told, runner = self.told.pop(bot_id, None), self.bots.runners.get(bot_id)
             one = msgspec.structs.replace(self.up.pop(bot_id), desired=RUNNING if told is None else STOPPED)

@@ -172,16 +172,18 @@ class Desk:
             self.at.setdefault(face.symbol, []).append(face)
             self.follow(face.symbol)
 
-    def detach(self, bot_id: str) -> None:
-        face = self._leaves(bot_id)
-        if face is not None and face.symbol:
+    def detach(self, face: Face) -> None:
+        """It goes. Where another has come in its place meanwhile, that one stays."""
+        if self.faces.get(face.owner.bot_id) is not face:
+            return
+        self._leaves(face.owner.bot_id)
+        if face.symbol and not self.closed:
             self._unfollow(face.symbol)
 
-    def _leaves(self, bot_id: str) -> Face | None:
+    def _leaves(self, bot_id: str) -> None:
         face = self.faces.pop(bot_id, None)
         if face is not None and face.symbol:
             self.at[face.symbol].remove(face)
-        return face
 
     def follow(self, symbol: str) -> None:
         """Hear this symbol's events."""

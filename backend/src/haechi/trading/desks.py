@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,6 +65,7 @@ class Desks:
         self.office = Office(self.scribe, gate, self.alarms, clock, reserve, lambda: lease.held,
                              unbeaten=lambda: lease.epoch > 0 and self.scribe.down, sleep=sleep)
         self.open: dict[str, Desk] = {}
+        self._terms: dict[str, int] = {}  # account -> the lease's epoch when its desk was opened
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -74,14 +76,20 @@ class Desks:
     # ---- leading
 
     async def lead(self) -> bool:
-        """Take or keep the right to trade. False: another process has it; whatever was open here is closed."""
+        """Take or keep the right to trade. False: another process has it; whatever was open here is closed.
+
+        What was opened under an earlier term knows nothing of what others did between: it is closed before the right is taken anew.
+        """
         before = self.lease.epoch
+        if not before:
+            await self._close_all()
         try:
             held = await self.lease.claim()
         except Exception as error:  # no database: ours as long as our own deadline says; exits leave until somebody else is known to lead
             log.warning("lease_not_renewed", error=type(error).__name__, exc_info=None if away(error) else error)
             return self.lease.held
         if held and not before and self.lease.epoch:
+            await self._close_all(but=self.lease.epoch)  # opened while the claim was under way
             await self._hear_alarms()
         if held and self.office.reserve.pending and not self.scribe.down:
             await self._empty_reserve()
@@ -122,11 +130,11 @@ class Desks:
     async def desk_of(self, account_id: str) -> Desk:
         """Open and reconciled. Raises NotFound, and what the exchange raises when it cannot be reached or refuses the key."""
         async with self._locks[account_id]:
-            desk = self.open.get(account_id)
-            if desk is None:
-                desk = await self._opened(account_id)
-                self.open[account_id] = desk
-            return desk
+            while account_id not in self.open or self._terms[account_id] != self.lease.epoch:
+                await self._shut(account_id)
+                term = self.lease.epoch
+                self.open[account_id], self._terms[account_id] = await self._opened(account_id), term
+            return self.open[account_id]
 
     async def _opened(self, account_id: str) -> Desk:
         async with self.database.reading() as session:
@@ -147,7 +155,7 @@ class Desks:
 
     async def _restored(self, session: Session, account: Account, exchange: Traceable) -> Desk:
         known, newest = await ledger.known_since(session, account.id)
-        desk = Desk(account.user_id, account.id, account.mode, account.isolation, exchange, self.office,
+        desk = Desk(account.user_id, account.id, account.mode, account.isolation, exchange, self._office_of(self.lease.epoch),
                     await ledger.holdings_of(session, account.id), known=dict.fromkeys(known), newest_ms=newest,
                     known_from_ms=await self._known_from(session, account.id, len(known)),
                     wallet=await ledger.balance_of(session, account.id, WALLET), taken_over_ms=await ledger.taken_over(session, account.id))
@@ -164,6 +172,17 @@ class Desks:
         await desk.over.restore(session)
         desk.day, desk.lost_today = self.clock.now_ms() // DAY_MS, await self._lost_today(session, account.id)
         return desk
+
+    def _office_of(self, term: int) -> Office:
+        """A desk trades under the term it was opened in: what it is in the middle of does not go on under a later one."""
+        office = self.office
+        return replace(office, leads=lambda: self.lease.epoch == term and office.leads(),
+                       unbeaten=lambda: self.lease.epoch == term and office.unbeaten(),
+                       key_refused=self._key_refused)
+
+    def _key_refused(self, user_id: str, account_id: str, why: Exception) -> None:
+        """Whoever keeps bots names who hears it; that may be after a desk has opened."""
+        self.office.key_refused(user_id, account_id, why)
 
     async def _known_from(self, session: Session, account_id: str, known: int) -> int:
         """Events older than this may be booked without being remembered."""
@@ -216,13 +235,17 @@ class Desks:
 
     async def close_desk(self, account_id: str) -> None:
         async with self._locks[account_id]:
-            desk = self.open.pop(account_id, None)
-            if desk is not None:
-                await desk.close()
-                await self.connections.close_of(account_id)
+            await self._shut(account_id)
 
-    async def _close_all(self) -> None:
-        for account_id in list(self.open):
+    async def _shut(self, account_id: str) -> None:
+        desk = self.open.pop(account_id, None)
+        if desk is not None:
+            await desk.close()
+            await self.connections.close_of(account_id)
+
+    async def _close_all(self, *, but: int = -1) -> None:
+        """but: those opened under this term stay."""
+        for account_id in [one for one in self.open if self._terms[one] != but]:
             with suppress(Exception):
                 await self.close_desk(account_id)
 

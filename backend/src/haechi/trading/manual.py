@@ -189,14 +189,14 @@ class ManualFace:
             del self.guards[guard.id]
         self.desk.later(self._ended([guard.id for guard in over]))
         if not self.guards:
-            self.desk.detach(MANUAL_OWNER)
+            self.desk.detach(self)
 
     def forget(self, guard: Guard) -> None:
         """Its entry was refused before anything could fill."""
         if self.guards.pop(guard.id, None) is not None:
             self.desk.later(self._ended([guard.id]))
         if not self.guards:
-            self.desk.detach(MANUAL_OWNER)
+            self.desk.detach(self)
 
     def _ended(self, ids: list[str]) -> Work:
         now, user_id = self.desk.clock.now_ms(), self.owner.user_id

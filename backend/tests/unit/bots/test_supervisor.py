@@ -40,6 +40,11 @@ class FakeBots:
         self.hanging: set[str] = set()
         self.under_way: Counter[str] = Counter()
         self.most = 0
+        self.term = 1
+
+    async def close(self):
+        while self.runners:
+            self.runners.popitem()[1].ended.set()
 
     async def launch(self, bot):
         self.launched.append(bot.id)
@@ -203,12 +208,38 @@ async def test_without_the_lease_nothing_is_done_and_with_it_again_all(world):
     world.leads = True
     await world.passes(2)
     assert world.bots.launched == ["mina/1"]
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen_between", "in_one_pass"])
+async def test_a_right_that_is_taken_anew_begins_with_no_runner_of_before(world, seen):
+    await world.add("mina/1", "mina/2")
+    await world.passes(2)
+    before = list(world.bots.runners.values())
+    await world.set("mina/2", desired=STOPPED, observed=STOPPING)
+    if seen:
+        world.leads, world.bots.term = False, 0
+        await world.passes(1)
+        assert all(one.ended.is_set() for one in before) and not world.bots.runners, "another may have them at work now"
+    world.leads, world.bots.term = True, 3
+    await world.wished("mina/2")
+    await world.passes(3)
+    assert all(one.ended.is_set() for one in before)
+    assert sorted(world.bots.launched) == ["mina/1", "mina/1", "mina/2", "mina/2"], "the second to be stopped"
+    assert await world.states() == {"mina/1": RUNNING, "mina/2": STOPPED} and world.alarms == []
+
+
+async def test_without_a_database_runners_stay_at_work_though_the_right_may_not_be_renewed(world):
+    """Their exits leave until another process is known to lead."""
+    await world.add("mina/1")
+    await world.passes(2)
     world.leads = False
-    await world.passes(1)
-    world.bots.runners.clear()  # closed by whoever keeps them
+    await world.passes(3)
+    runner = world.bots.runners["mina/1"]
+    assert not runner.ended.is_set()
     world.leads = True
     await world.passes(2)
-    assert world.bots.launched == ["mina/1", "mina/1"]
+    assert world.bots.runners == {"mina/1": runner} and world.bots.launched == ["mina/1"]
+    assert await world.states() == {"mina/1": RUNNING}
 
 
 async def test_one_that_falls_at_every_event_changes_nothing_of_twenty_others(world):

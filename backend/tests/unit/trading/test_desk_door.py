@@ -250,3 +250,54 @@ async def test_who_lost_the_right_to_trade_takes_nothing_away(stage: Stage) -> N
     assert not await stage.desk.cancel(B1, name) and name in stage.exchange.resting
     stage.leads = True
     assert await stage.desk.cancel(B1, name) and name not in stage.exchange.resting
+
+
+async def another_led_meanwhile(stage: Stage) -> None:
+    """This process was frozen: another took over, traded, and ended; then this one goes on, and its scribe meets the fence first."""
+    from haechi.trading.lease import Lease
+
+    another = Lease(stage.database, stage.clock, "another", guard=lambda: True)
+    assert await another.claim()
+    await another.release()
+    assert isinstance((await stage.desk.send(B1, [entry()]))[0], Refused) and not stage.desks.lease.epoch
+
+
+async def test_a_right_that_is_taken_anew_begins_with_desks_that_are_read_anew(stage: Stage) -> None:
+    await stage.held()
+    await stage.desks.scribe.settled()
+    before = stage.desk
+    await another_led_meanwhile(stage)
+    assert await stage.desks.lead() and stage.desks.lease.held
+    assert before.closed and not stage.desks.open, "what it knew is of before the other one"
+    after = await stage.desks.desk_of("a1")
+    assert after is not before and after.next_id(B1) == "b1-000002"
+    assert await stage.desks.lead() and stage.desks.open == {"a1": after} and not after.closed, "kept as long as the right is"
+
+
+async def test_a_desk_of_before_sends_nothing_under_a_later_right(stage: Stage) -> None:
+    await stage.held()
+    await stage.desks.scribe.settled()
+    await another_led_meanwhile(stage)
+    assert await stage.desks.lease.claim(), "and its desk is not closed yet"
+    answers = await stage.desk.send(B1, [entry(), leave()])
+    assert [one.rule for one in answers if isinstance(one, Refused)] == ["doubt", "lease"] and stage.exchange.calls == ["market buy 1"]
+
+
+async def test_a_desk_that_was_opened_without_the_right_is_opened_anew_with_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody asked for its orders just before."""
+    await another_led_meanwhile(stage)
+    await stage.desks.close_desk("a1")
+    waiting = await stage.desks.desk_of("a1")
+    assert await stage.desks.lease.claim()
+    assert await stage.desks.desk_of("a1") is not waiting and waiting.closed
+    late = stage.desks.open["a1"]
+    stage.desks.lease.epoch = 0
+    whole = stage.desks.lease.claim
+
+    async def opened_meanwhile() -> bool:
+        await stage.desks.desk_of("a1")
+        return await whole()
+
+    monkeypatch.setattr(stage.desks.lease, "claim", opened_meanwhile)
+    assert await stage.desks.lead()
+    assert late.closed and not stage.desks.open

@@ -232,14 +232,35 @@ async def test_a_price_goes_to_those_who_watch_it_and_a_bar_to_all(stage: Stage)
 
 
 async def test_a_symbol_is_followed_while_somebody_holds_or_waits(stage: Stage) -> None:
-    stage.desk.attach(Listening(B1))
+    first, second = Listening(B1), Listening(B1)
+    stage.desk.attach(first)
     await stage.held()
-    stage.desk.detach("b1")
+    stage.desk.detach(first)
     assert stage.exchange.listening == {SYMBOL: False} and not stage.desk.idle
-    stage.desk.attach(Listening(B1))
+    stage.desk.attach(second)
     await stage.desk.hear(stage.exchange.fill(await stage.sent(leave()), "1"))
-    stage.desk.detach("b1")
+    stage.desk.detach(second)
     assert stage.exchange.listening == {} and stage.desk.idle
+
+
+async def test_who_goes_late_leaves_the_one_that_has_come_in_its_place(stage: Stage) -> None:
+    first, second = Listening(B1), Listening(B1)
+    stage.desk.attach(first)
+    stage.desk.attach(second)
+    stage.desk.detach(first)
+    at = D(61_000)
+    await stage.desk.hear(Bar(SYMBOL, 60_000, 0, at, at, at, at, 1.0))
+    assert stage.desk.faces == {"b1": second} and (len(first.heard), len(second.heard)) == (0, 1)
+
+
+async def test_who_goes_from_a_closed_desk_asks_nothing_of_the_exchange(stage: Stage) -> None:
+    one, other = Listening(B1), Listening(B2)
+    other.watches_price = True  # type: ignore[misc]
+    for face in (one, other):
+        stage.desk.attach(face)
+    await stage.desks.close_desk("a1")
+    stage.desk.detach(other)
+    assert stage.exchange.listening == {}
 
 
 async def test_a_closed_desk_hears_nothing_and_leaves_what_rests(stage: Stage) -> None:
