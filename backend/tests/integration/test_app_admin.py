@@ -268,7 +268,7 @@ async def test_a_bot_that_is_just_starting_does_not_slip_past_the_switch(app, mo
     begun = starting.begun
 
     async def slow(*given):
-        assert (await app.http.post("/admin/kill-switch", headers=headers)).json()["stopping"] == 0
+        assert (await app.http.post("/admin/kill-switch", headers=headers)).json()["stopping"] == 1
         return await begun(*given)
 
     monkeypatch.setattr(starting, "begun", slow)

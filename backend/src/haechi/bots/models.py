@@ -14,6 +14,8 @@ from haechi.platform.db import Base
 
 RUNNING, STOPPED = "running", "stopped"  # desired
 STARTING, STOPPING, RECOVERING, FAILED = "starting", "stopping", "recovering", "failed"  # observed, besides the two above
+# Of a bot that is to be closed, whatever it does now: one that has failed is launched once more for it.
+STOP_AND_CLOSE = {"desired": STOPPED, "observed": STOPPING, "flatten": True, "retry_ms": 0, "attempts": 0}
 STRATEGY, GRID = "strategy", "grid"
 FORM, INSTANCE = "form", "instance"
 

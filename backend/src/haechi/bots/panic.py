@@ -6,14 +6,15 @@ What can only be written later is written when the database is back; what could 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any
 
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from haechi.bots.allocation import ENDED
-from haechi.bots.models import RUNNING, STOPPED, STOPPING, Bot
+from haechi.bots.allocation import HOLDING
+from haechi.bots.models import STOP_AND_CLOSE, Bot
 from haechi.bots.service import Bots
 from haechi.errors import HaechiError, NotPermitted
 from haechi.identity.audit import Act, record
@@ -30,7 +31,8 @@ from haechi.trading.order_schemas import PanicAnswer
 from haechi.trading.owner import MANUAL_OWNER
 from haechi.trading.scribe import Unwritten
 
-ACT_S_MAX = 20  # for one account or bot; what takes longer goes on at its desk
+ACT_S_MAX = 20  # for one account, bot or position; what takes longer goes on at its desk
+UNDER_WAY: set[asyncio.Task[None]] = set()  # closings that nobody waits for
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +65,9 @@ class Panic:
         await self._all(others)
         seen += others
         if close:
-            await asyncio.gather(*(self._tried(f"positions of account {desk.account_id}", self._close(desk)) for desk in seen))
+            await asyncio.gather(*(self._tried(f"{symbol} of account {desk.account_id}", unbroken(self._close(desk, symbol)))
+                                   for desk in seen for symbol in desk.holdings.symbols()
+                                   if desk.holdings.quantity(MANUAL_OWNER, symbol)))
         switch = self.kills.read("user", self.user_id)
         return PanicAnswer(on=switch is not None, since=instant(switch.since_ms) if switch and switch.since_ms else None,
                            bots=sorted(self.stopped), canceling=self.canceling, closing=self.closing, failed=self.failed)
@@ -92,13 +96,8 @@ class Panic:
         now, user_id, address = self.house.clock.now(), self.user_id, self.address
 
         async def work(session: Session) -> list[str]:
-            query = select(Bot.id).where(Bot.user_id == user_id, (Bot.desired == RUNNING) | Bot.observed.not_in(ENDED),
-                                         Bot.deleted_at.is_(None))
-            found = list((await session.execute(query)).scalars())
-            await session.execute(update(Bot).where(Bot.user_id == user_id, Bot.id.in_(found), Bot.observed.not_in(ENDED))
-                                  .values(observed=STOPPING))
-            await session.execute(update(Bot).where(Bot.user_id == user_id, Bot.id.in_(found))
-                                  .values(desired=STOPPED, flatten=True, retry_ms=0, attempts=0))
+            found = list((await session.execute(select(Bot.id).where(Bot.user_id == user_id, HOLDING))).scalars())
+            await session.execute(update(Bot).where(Bot.user_id == user_id, Bot.id.in_(found)).values(STOP_AND_CLOSE))
             await record(session, Act("panic.on", user_id, user_id, address, {"close": close, "bots": found}), now)
             return found
 
@@ -130,11 +129,9 @@ class Panic:
     async def _opened(self, account_id: str, found: list[Desk]) -> None:
         found.append(await self.desks.desk_of(account_id))
 
-    async def _close(self, desk: Desk) -> None:
-        owner = desk.owner(MANUAL_OWNER)
-        for symbol in [one for one in desk.holdings.symbols() if desk.holdings.quantity(MANUAL_OWNER, one)]:
-            await by_hand.close(desk, owner, symbol, None)
-            self.closing.append(f"{desk.account_id}:{symbol}")
+    async def _close(self, desk: Desk, symbol: str) -> None:
+        await by_hand.close(desk, desk.owner(MANUAL_OWNER), symbol, None)
+        self.closing.append(f"{desk.account_id}:{symbol}")
 
     async def _tried(self, what: str, work: Awaitable[None]) -> None:
         """One that fails holds up no other."""
@@ -142,11 +139,24 @@ class Panic:
             async with asyncio.timeout(ACT_S_MAX):
                 await work
         except Exception as error:
-            if getattr(error, "code", "") == "closing":
-                return  # asked before, and under way
             why = error.message if isinstance(error, HaechiError) else type(error).__name__
+            why = "still under way" if isinstance(error, TimeoutError) else why
             log.warning("panic_incomplete", user_id=self.user_id, what=what, why=why)
             self.failed.append(f"{what}: {why}")
+
+
+async def unbroken(work: Coroutine[Any, Any, None]) -> None:
+    """Goes on when nobody waits for it any more: an order is not cut between its writing and its sending."""
+    task = asyncio.create_task(work)
+    UNDER_WAY.add(task)
+    task.add_done_callback(ended)
+    await asyncio.shield(task)
+
+
+def ended(task: asyncio.Task[None]) -> None:
+    UNDER_WAY.discard(task)
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("panic_not_closed", why=repr(task.exception()))
 
 
 async def calm(house: House, user_id: str, address: str) -> PanicAnswer:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select, update
 
 from haechi.bots import store
-from haechi.bots.models import FAILED, FORM, RUNNING, STOPPED, STOPPING, Bot, BotLine, BotState
+from haechi.bots.allocation import HOLDING
+from haechi.bots.models import FAILED, FORM, RUNNING, STOP_AND_CLOSE, STOPPED, STOPPING, Bot, BotLine, BotState
 from haechi.bots.news import Due
 from haechi.bots.schemas import StartBody
 from haechi.bots.supervisor import Supervisor, supervising
@@ -158,13 +159,29 @@ class Bots:
             raise Conflict("The bot is not running.")
 
     async def stop_all(self) -> tuple[int, int]:
-        """Every bot of everybody, side by side -> how many were told to stop, how many could not be. One that fails holds up no other."""
+        """Every bot of everybody, side by side -> how many were told to stop, how many could not be. One that fails holds up no other.
+
+        Also those that do not run now but are wanted: they would start under the switch, and trade when it goes off.
+        """
         running = [bot_id for bot_id, runner in self.runners.items() if not runner.ended.is_set()]
         told = await asyncio.gather(*(self._stop_if_running(bot_id) for bot_id in running), return_exceptions=True)
         failed = [(bot_id, fault) for bot_id, fault in zip(running, told, strict=True) if isinstance(fault, Exception)]
         for bot_id, fault in failed:
             log.error("bot_not_stopped", bot_id=bot_id, exc_info=fault)
-        return len(running) - len(failed), len(failed)
+        waiting = await self._stop_wanted(but=running)
+        return len(running) - len(failed) + waiting, len(failed)
+
+    async def _stop_wanted(self, *, but: list[str]) -> int:
+        """By their rows; the supervisor does it. How many were wanted."""
+        async with self.database.writing() as session:
+            found = (await session.execute(select(Bot.id, Bot.user_id, Bot.desired).where(HOLDING, Bot.id.not_in(but)))).all()
+            await session.execute(update(Bot).where(Bot.id.in_([one.id for one in found])).values(STOP_AND_CLOSE))
+        wanted = [one for one in found if one.desired == RUNNING]
+        for one in wanted:
+            await self.say(one.user_id, one.id, "stopping")
+        if self.supervisor is not None:
+            self.supervisor.wake()
+        return len(wanted)
 
     async def _stop_if_running(self, bot_id: str) -> None:
         async with self.database.reading() as session:
