@@ -342,9 +342,10 @@ class Desk:
         return Owner(self.user_id, self.account_id, bot_id)
 
     def later(self, work: Work, *, or_else: Callable[[BaseException], None] | None = None) -> None:
-        """Written in its turn. or_else: hears why it never will be, while this desk is open and this process the one that trades."""
+        """Written in its turn. or_else: hears why it never will be, while this desk is open and this process the one that trades; what
+        has one is no line that may be lost, however much waits."""
         try:
-            written = self.scribe.later(work)
+            written = self.scribe.later(work, always=or_else is not None)
         except Unwritten:
             log.exception("line_lost", account_id=self.account_id)
             return

@@ -43,6 +43,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 Answer = Sent | Refused
+Passed = Sequence[tuple[Approved, Working]]
 ORDERS = cast(Table, Order.__table__)
 INSERT_ORDERS = insert(ORDERS)
 
@@ -57,19 +58,35 @@ class Door:
         """Each ticket's answer, in their order. `also` is written in the same transaction, whether or not anything may leave."""
         judged = [self._judged(owner, ticket) for ticket in tickets]
         passed = [(approved, one) for approved, one in judged if one is not None and isinstance(approved, Approved)]
-        refused = await self._written(owner, passed, also)
-        answers: list[Answer] = []
-        for verdict, one in judged:
-            if one is None or isinstance(verdict, Refused):
-                answers.append(verdict)  # type: ignore[arg-type]
-            elif one.id in refused:
-                self.desk.orders.working.pop(one.id, None)
-                answers.append(refused[one.id])
-            elif late := self._too_late(owner, one):
-                answers.append(late)
-            else:
-                answers.append(Sent(one.id, await self._place(verdict, one, partial(self._may_leave, owner, one))))
-        return answers
+        try:
+            refused = await self._written(owner, passed, also)
+            return [await self._answered(owner, verdict, one, refused) for verdict, one in judged]
+        except BaseException:  # who waited for it was cancelled, or a fault of ours
+            self._broken_off(owner, [one for _, one in passed])
+            raise
+        finally:
+            for _, one in passed:
+                self.desk.intents.pop(one.id, None)
+
+    async def _answered(self, owner: Owner, verdict: Approved | Refused, one: Working | None, refused: dict[str, Refused]) -> Answer:
+        if one is None or isinstance(verdict, Refused):
+            return cast(Refused, verdict)
+        if one.id in refused:
+            self.desk.orders.working.pop(one.id, None)
+            return refused[one.id]
+        return self._too_late(owner, one) or Sent(one.id, await self._place(verdict, one, partial(self._may_leave, owner, one)))
+
+    def _broken_off(self, owner: Owner, ones: Sequence[Working]) -> None:
+        """What has not left does not exist; of what was leaving nobody knows, so it is looked for. Neither may stand as on its way."""
+        desk = self.desk
+        for one in [one for one in ones if one.status == SENT and one.id in desk.orders.working]:
+            if not one.sent_ms:
+                del desk.orders.working[one.id]
+                desk.later(forgotten(one.id, owner.user_id))
+                continue
+            one.status = UNKNOWN
+            desk.later(moved(owner.user_id, one.id, UNKNOWN, desk.clock.now_ms(), reason="broken_off"))
+            desk.check.soon()
 
     def _barred(self, owner: Owner, one: Working) -> str:
         """What came up after the judgement: a kill switch's scope, `lease` when another process may trade, '' nothing. What reduces risk
@@ -81,7 +98,7 @@ class Door:
         return "lease"
 
     def _may_leave(self, owner: Owner, one: Working) -> bool:
-        return not self._barred(owner, one)
+        return one.id in self.desk.orders.working and not self._barred(owner, one)
 
     def _too_late(self, owner: Owner, one: Working) -> Refused | None:
         """What came up while the intent was being committed."""
@@ -106,21 +123,38 @@ class Door:
 
     # ---- on paper first
 
-    async def _written(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> dict[str, Refused]:
-        """Commit the intents. What may not be sent after all, by client id."""
-        if not passed and also is None:
+    async def _written(self, owner: Owner, passed: Passed, also: Work | None, *, again: bool = False) -> dict[str, Refused]:
+        """Commit the intents. What may not be sent after all, by client id. again: one of them was refused as a repetition before."""
+        refused = self._hopeless(passed)
+        passed = [(approved, one) for approved, one in passed if one.id not in refused]
+        if passed or also is not None:
+            refused |= await self._tried(owner, passed, also, again=again)
+        return refused
+
+    def _hopeless(self, passed: Passed) -> dict[str, Refused]:
+        """New risk while the database is known to be away: not tried, so that nothing has to be taken back either."""
+        if not self.desk.scribe.stuck:
             return {}
+        return {one.id: Refused("journal", one.role, "the database does not answer") for _, one in passed if not one.order.reduce_only}
+
+    async def _tried(self, owner: Owner, passed: Passed, also: Work | None, *, again: bool) -> dict[str, Refused]:
         try:
             await self._commit(owner, passed, also)
-        except IntegrityError:
-            return await self._without_repeats(owner, passed, also)
+        except IntegrityError as clash:
+            if not again:
+                return await self._without_repeats(owner, passed, also)
+            log.exception("intent_unwritten", account_id=owner.account_id)
+            return self._reserved(owner, passed, type(clash).__name__)
         except Unwritten as why:
             return self._reserved(owner, passed, str(why))
         except LeaseLost as why:
             return {one.id: Refused("lease", str(why), "one process") for _, one in passed}
+        except Exception as fault:  # of the database or ours: whatever it is, it must not keep anybody in the market
+            log.exception("intent_unwritten", account_id=owner.account_id)
+            return self._reserved(owner, passed, type(fault).__name__)
         return {}
 
-    async def _commit(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> None:
+    async def _commit(self, owner: Owner, passed: Passed, also: Work | None) -> None:
         rows = [self._row(owner, approved, one) for approved, one in passed]
 
         async def work(session: Session) -> None:
@@ -134,15 +168,23 @@ class Door:
         await self.desk.scribe.write(work)
         reached("after_intent")
 
-    async def _without_repeats(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], also: Work | None) -> dict[str, Refused]:
-        """One of these wishes became an order before: what adds risk is sent at most once."""
+    async def _without_repeats(self, owner: Owner, passed: Passed, also: Work | None) -> dict[str, Refused]:
+        """One of these wishes became an order before: what adds risk is sent at most once. What reduces risk gets another name, for it may
+        be the name that the table has already."""
         refused = {one.id: Refused("sent_before", one.role, "once") for _, one in passed if not one.order.reduce_only}
         rest = [(approved, one) for approved, one in passed if one.id not in refused]
         for _, one in rest:
-            self.desk.intents[one.id] = None
-        return refused | await self._written(owner, rest, also)
+            self._renamed(owner, one)
+        return refused | await self._written(owner, rest, also, again=True)
 
-    def _reserved(self, owner: Owner, passed: Sequence[tuple[Approved, Working]], why: str) -> dict[str, Refused]:
+    def _renamed(self, owner: Owner, one: Working) -> None:
+        desk = self.desk
+        del desk.orders.working[one.id]
+        desk.intents.pop(one.id, None)
+        one.order = msgspec.structs.replace(one.order, client_id=desk.next_id(owner))
+        desk.orders.add(one)
+
+    def _reserved(self, owner: Owner, passed: Passed, why: str) -> dict[str, Refused]:
         """No durable intent, no new risk. Exits go on: kept in the reserve, and in the table as soon as there is one."""
         refused = {}
         for approved, one in passed:
@@ -193,7 +235,6 @@ class Door:
     def _settle(self, one: Working, outcome: Outcome) -> None:
         """A stream may have told more meanwhile: what it told stays."""
         desk = self.desk
-        self.desk.intents.pop(one.id, None)
         if one.id not in desk.orders.working or one.filled > 0 or one.status == OPEN:
             return
         match outcome:
@@ -265,8 +306,8 @@ def kept_later(row: dict[str, Any]) -> Work:
     """Into the table, unless it is there: its commit may have gone well without our knowing."""
     async def work(session: Session) -> None:
         found = (await session.execute(select(Order.id).where(Order.user_id == row["user_id"], Order.id == row["id"]))).first()
-        if found is None:
-            await session.execute(insert(Order), [row])
+        if found is None:  # only exits come here: the name of their wish is no bar
+            await session.execute(insert(Order), [{**row, "intent": None}])
 
     return work
 

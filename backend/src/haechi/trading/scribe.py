@@ -62,9 +62,14 @@ class Scribe:
         """The work's result, committed. Raises Unwritten where the database is away, else what the work raised."""
         return await asyncio.shield(self._add(work, lasting=False).done)
 
-    def later(self, work: Work) -> asyncio.Future[Any]:
-        """Written as soon as it can be, after what was handed in before it."""
-        if len(self._waiting) > LATER_MAX:
+    @property
+    def stuck(self) -> bool:
+        """The last try found no database, and the next one is made without anybody asking."""
+        return self.down and self._task is not None and not self._task.done()
+
+    def later(self, work: Work, *, always: bool = False) -> asyncio.Future[Any]:
+        """Written as soon as it can be, after what was handed in before it. Raises Unwritten where too much waits, unless always."""
+        if len(self._waiting) > LATER_MAX and not always:
             raise Unwritten(f"{LATER_MAX} lines wait for a database that does not answer")
         return self._add(work, lasting=True).done
 
@@ -160,12 +165,20 @@ async def nothing(_session: Session) -> None:
     """A work that only waits for its turn."""
 
 
+# What the database says of itself. A code beginning so is its own state, whatever was asked of it.
+OF_SQLITE = tuple(f"SQLITE_{name}" for name in (
+    "BUSY", "LOCKED", "FULL", "IOERR", "CANTOPEN", "READONLY", "CORRUPT", "NOTADB", "PROTOCOL", "NOMEM"))
+# PostgreSQL: read-only (a standby, a full disk), too slow, rolled back for another's sake, resources, going down, its system, damage.
+OF_POSTGRESQL = ("25006", "25P03", "40", "53", "57", "58", "XX001", "XX002")
+
+
 def away(fault: BaseException) -> bool:
-    """Whether it is the database that is gone, full, busy or cut off, and not the work that is wrong: by the fault, or by the one that
-    was met before it. A transaction that SQLite has ended because the disk is full fails a second time when it is to be undone."""
+    """Whether it is the database that is gone, full, busy, read-only, damaged or cut off, and not the work that is wrong: by the fault, or
+    by the one that was met before it. A transaction that SQLite has ended because the disk is full fails a second time when it is to be
+    undone."""
     met: BaseException | None = fault
     while met is not None:
-        if isinstance(met, OSError) or (isinstance(met, SQLAlchemyError) and _says_so(met)):
+        if isinstance(met, OSError | MemoryError) or (isinstance(met, SQLAlchemyError) and _says_so(met)):
             return True
         met = met.__cause__ or met.__context__
     return False
@@ -173,7 +186,8 @@ def away(fault: BaseException) -> bool:
 
 def _says_so(fault: SQLAlchemyError) -> bool:
     name = getattr(getattr(fault, "orig", None), "sqlite_errorname", "") or ""
+    state = getattr(getattr(fault, "orig", None), "sqlstate", "") or ""
     words = str(getattr(fault, "orig", fault)).lower()
-    return (unreachable(fault) or name.startswith(("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_LOCKED"))
+    return (unreachable(fault) or name.startswith(OF_SQLITE) or state.startswith(OF_POSTGRESQL)
             or any(word in words for word in ("database is locked", "disk is full", "disk i/o error", "unable to open database",
                                               "connection is closed", "connection was closed", "no space left")))

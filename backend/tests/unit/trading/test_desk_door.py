@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, leave, staged, stop
+from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, leave, staged, stop, until
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from haechi.bots.models import BotLine
 from haechi.core.risk import Refused
@@ -21,7 +22,7 @@ from haechi.trading.desk_door import Sent, forgotten
 from haechi.trading.kill_files import Switch
 from haechi.trading.models import Order
 from haechi.trading.reserve import Full
-from haechi.trading.scribe import Unwritten
+from haechi.trading.scribe import AGAIN_S, Unwritten, nothing
 
 
 @pytest.fixture
@@ -30,9 +31,9 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         yield made
 
 
-def offline(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def offline(stage: Stage, monkeypatch: pytest.MonkeyPatch, fault: Exception = Unwritten("the database does not answer")) -> None:
     async def gone(_work: Any) -> Any:
-        raise Unwritten("the database does not answer")
+        raise fault
 
     monkeypatch.setattr(stage.desk.scribe, "write", gone)
 
@@ -144,10 +145,13 @@ async def test_ids_go_on_after_a_restart(stage: Stage) -> None:
     assert await stage.sent(entry(kind="limit", price=D(58_000)), MANUAL) == "ma1-000001"
 
 
-async def test_without_a_database_entries_wait_and_exits_leave_from_the_reserve(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [Unwritten("the database does not answer"), ValueError("a fault of ours"),
+                                   DatabaseError("INSERT", {}, Exception("a fault nobody thought of"))])
+async def test_without_a_database_entries_wait_and_exits_leave_from_the_reserve(stage: Stage, monkeypatch: pytest.MonkeyPatch,
+                                                                                fault: Exception) -> None:
     await stage.held()
     with monkeypatch.context() as patch:
-        offline(stage, patch)
+        offline(stage, patch, fault)
         answers = await stage.desk.send(B1, [entry(role="again"), leave()])
     assert isinstance(answers[0], Refused) and answers[0].rule == "journal" and isinstance(answers[1], Sent)
     assert stage.exchange.calls == ["market buy 1", "market sell 1 reducing"]
@@ -155,6 +159,86 @@ async def test_without_a_database_entries_wait_and_exits_leave_from_the_reserve(
     assert {one.id: one.status for one in await stage.rows(Order)} == {"b1-000001": "filled", "b1-000003": "open"}
     await stage.again()
     assert stage.reserve.pending == [] and {one.id for one in await stage.rows(Order)} == {"b1-000001", "b1-000003"}
+
+
+async def test_while_the_database_is_known_to_be_away_entries_leave_nothing_to_be_written(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would be one line more to wait for it, for hours."""
+    def away(_works: Any) -> Any:
+        raise OperationalError("BEGIN", {}, Exception("database is locked"))
+
+    await stage.held()
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.database, "together", away)
+        stage.desk.later(nothing)
+        await until(lambda: stage.desk.scribe.down)
+        before = len(stage.desk.scribe._waiting)
+        answers = [(await stage.desk.send(B1, [entry(role="again")]))[0] for _ in range(20)]
+        assert {one.rule for one in answers if isinstance(one, Refused)} == {"journal"} and len(stage.desk.scribe._waiting) == before
+    for _ in range(2):  # the watcher's, and the scribe's
+        await stage.naps.over(AGAIN_S)
+    await stage.desk.scribe.settled()
+    assert await stage.sent(entry(role="again")) == "b1-000022" and set(stage.desk.orders.working) == {"b1-000022"}
+
+
+async def test_a_send_that_is_broken_off_before_it_left_leaves_no_order(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for it has gone: a request that took too long, a bot whose listener was replaced."""
+    write, goes_on = stage.desk.scribe.write, asyncio.Event()
+
+    async def slow(work: Any) -> Any:
+        writing = asyncio.ensure_future(write(work))
+        await goes_on.wait()
+        return await writing
+
+    await stage.held()
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.desk.scribe, "write", slow)
+        sending = asyncio.create_task(stage.desk.send(B1, [entry(role="again"), leave()]))
+        await until(lambda: len(stage.desk.orders.working) == 2)
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert stage.desk.orders.working == {} and stage.desk.intents == {} and len(stage.exchange.placed) == 1
+    assert [await stage.status(name) for name in ("b1-000002", "b1-000003")] == ["rejected", "rejected"]
+    assert await stage.sent(leave()) == "b1-000004"
+
+
+@pytest.mark.parametrize("filled", ["0", "0.4"])
+async def test_a_send_that_is_broken_off_while_it_leaves_is_of_unknown_fate(stage: Stage, filled: str) -> None:
+    async def never(order: NewOrder) -> None:
+        if D(filled):
+            await stage.desk.hear(stage.exchange.fill(order.client_id, filled))
+        await asyncio.Event().wait()
+
+    await stage.held()
+    stage.exchange.on_place = never
+    sending = asyncio.create_task(stage.desk.send(B1, [stop(), leave()]))
+    await until(lambda: len(stage.exchange.placed) == 2)
+    stage.desk.check._wake.clear()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert {name: one.status for name, one in stage.desk.orders.working.items()} == {"b1-000002": "unknown"}
+    assert [await stage.status(name) for name in ("b1-000002", "b1-000003")] == ["unknown", "rejected"]
+    assert stage.desk.check._wake.is_set() and stage.desk.doubts() == ("unknown_order",)
+    await stage.round()
+    assert stage.desk.orders.working["b1-000002"].status == "open" and stage.desk.doubts() == ()
+
+
+async def test_an_exit_whose_name_is_taken_leaves_under_another_and_an_entry_does_not(stage: Stage) -> None:
+    await stage.held()
+    stage.desk.counters["b1"] = 0
+    answers = await stage.desk.send(B1, [leave(), entry(role="again")])
+    assert isinstance(answers[0], Sent) and answers[0].client_id == "b1-000003" and isinstance(answers[1], Refused)
+    assert list(stage.desk.orders.working) == ["b1-000003"] and await stage.status("b1-000003") == "open"
+
+
+async def test_what_clashes_under_every_name_leaves_from_the_reserve(stage: Stage) -> None:
+    async def clashes(_session: Any) -> None:
+        raise IntegrityError("INSERT", {}, Exception("what goes along is there already"))
+
+    await stage.held()
+    answer = (await stage.desk.send(B1, [leave(intent="b1:exit@1")], also=clashes))[0]
+    assert isinstance(answer, Sent) and stage.exchange.calls[-1] == "market sell 1 reducing"
+    assert [one["id"] for one in stage.reserve.pending] == [answer.client_id] and await stage.status(answer.client_id) == "open"
 
 
 async def test_an_exit_leaves_even_when_the_reserve_is_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,6 +317,7 @@ async def test_no_new_risk_while_there_is_a_doubt(stage: Stage) -> None:
 async def test_what_waits_for_its_turn_is_asked_once_more_whether_it_may_leave(stage: Stage) -> None:
     """An exchange's budget may hold an order back for seconds: a kill switch meanwhile still counts, for what adds risk."""
     await stage.held()
+    name = await stage.sent(entry(kind="limit", price=D(59_000)))
     adds = stage.exchange.still
     await stage.sent(stop())
     reduces = stage.exchange.still
@@ -241,6 +326,10 @@ async def test_what_waits_for_its_turn_is_asked_once_more_whether_it_may_leave(s
     assert not adds() and reduces()
     stage.killed, stage.leads = "", False
     assert not adds() and not reduces()
+    stage.leads = True
+    assert adds()
+    stage.desk.orders.end(stage.desk.orders.working[name], "rejected")
+    assert not adds() and reduces(), "what has ended meanwhile must not leave"
 
 
 async def test_who_lost_the_right_to_trade_takes_nothing_away(stage: Stage) -> None:

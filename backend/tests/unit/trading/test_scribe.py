@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from haechi.platform.clock import SetClock
 from haechi.platform.db import Database, Session
 from haechi.platform.migrate import upgrade
 from haechi.trading.lease import FileGuard, Lease, LeaseLost
 from haechi.trading.reserve import Full, Reserve
-from haechi.trading.scribe import Scribe, Unwritten, Work
+from haechi.trading.scribe import Scribe, Unwritten, Work, away
 
 
 class Away:
@@ -108,6 +108,36 @@ async def test_a_full_disk_that_ends_the_transaction_is_a_database_that_is_away(
     scribe = Scribe(database, sleep=nap)
     await scribe.later(work)
     assert naps == [1] and await there(database) == [1]
+
+
+class Said(Exception):
+    """What a driver raises: SQLite has a name for it, PostgreSQL a code."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__("x")
+        self.sqlite_errorname, self.sqlstate = (word, None) if word.startswith("SQLITE") else (None, word)
+
+
+@pytest.mark.parametrize(("word", "gone"), [
+    *((f"SQLITE_{name}", True) for name in ("BUSY_SNAPSHOT", "READONLY", "READONLY_DBMOVED", "CORRUPT", "NOTADB", "PROTOCOL", "NOMEM", "IOERR_WRITE")),
+    *((code, True) for code in ("25006", "57014", "40P01", "40001", "53200", "53100", "57P01", "58030", "XX001")),
+    *((word, False) for word in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_ERROR", "SQLITE_MISMATCH", "23505", "23503", "42P01", "25P02", "22003"))])
+def test_what_is_the_databases_own_state_and_what_is_the_works_fault(word: str, gone: bool) -> None:
+    assert away(DatabaseError("INSERT", {}, Said(word))) == gone
+
+
+def test_no_memory_is_no_fault_of_the_work() -> None:
+    assert away(MemoryError()) and not away(ValueError("x"))
+
+
+async def test_a_line_that_may_not_be_lost_waits_however_many_do(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("haechi.trading.scribe.LATER_MAX", 2)
+    scribe = Scribe(database)
+    for n in range(3):
+        scribe.later(put(n))
+    with pytest.raises(Unwritten):
+        scribe.later(put(3))
+    assert await scribe.later(put(4), always=True) == 4 and await there(database) == [0, 1, 2, 4]
 
 
 async def test_a_process_without_the_lease_writes_nothing(database: Database, tmp_path: Path) -> None:
