@@ -34,9 +34,9 @@ SENDING = (
         (f"{DOOR}test_silence_is_no_answer_and_what_was_sent_is_not_sent_again",), "an order whose answer was lost is executed twice"),
     Bug("a time-out is a rejection", "trading/desk_door.py",
         "        except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:\n            outcome = Unknown(type(error).__name__)\n"
-        "        except Exception as fault:",
+        "        except Exception as fault:  # an adapter's",
         "        except (Unreachable, ExchangeRefused, OSError, TimeoutError) as error:\n            outcome = Rejected(type(error).__name__)\n"
-        "        except Exception as fault:",
+        "        except Exception as fault:  # an adapter's",
         (f"{DOOR}test_silence_is_no_answer_and_what_was_sent_is_not_sent_again",), "a position nobody knows of, without a stop"),
     Bug("the intent is committed after the order is sent", "trading/desk_door.py", "await self.desk.scribe.write(work)\n",
         "self.desk.later(work)\n",

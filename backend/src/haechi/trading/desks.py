@@ -14,6 +14,7 @@ from zlib import crc32
 
 import structlog
 from sqlalchemy import func, make_url, select
+from sqlalchemy.exc import IntegrityError
 
 from haechi.core.holdings import CAPITAL, WALLET
 from haechi.errors import NotFound
@@ -120,7 +121,11 @@ class Desks:
         reserve = self.office.reserve
         for record in reserve.pending:
             row = {name: Decimal(value) if name in AMOUNTS and value is not None else value for name, value in record.items()}
-            await self.scribe.write(kept_later(row))
+            try:
+                await self.scribe.write(kept_later(row))
+            except IntegrityError:  # its bot or account is gone: one line must not keep all others from trading
+                log.exception("reserve_line_refused", client_id=record.get("id"))
+                reserve.refused(record)
         reached("reserve_emptied")
         if reserve.pending:
             reserve.forget()

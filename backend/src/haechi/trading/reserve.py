@@ -58,6 +58,13 @@ class Reserve:
         self._end += len(line)
         self.pending.append(record)
 
+    def refused(self, record: dict[str, Any]) -> None:
+        """The table does not take it: kept in a file beside this one, for a person to look at."""
+        with self.path.with_name(f"{self.path.name}.refused").open("ab") as file:
+            file.write(msgspec.json.encode(record) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
     def forget(self) -> None:
         """All of it is in the table."""
         os.pwrite(self._file, b"\0" * self._end, 0)

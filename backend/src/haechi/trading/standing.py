@@ -18,6 +18,7 @@ from haechi.trading.models import Account, Booking, Bracket, Order
 from haechi.trading.owner import Owner
 
 EVERY_S = 30
+AGAIN_S = 5  # while a desk cannot be opened
 FIRST_S = 1  # until this process may trade
 
 STANDING = select(Account.id, Account.user_id).where(Account.closed_at.is_(None), or_(
@@ -35,7 +36,9 @@ class Standing:
 
     def __init__(self, database: Database, desks: Desks, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self.database, self.desks, self.sleep = database, desks, sleep
-        self.began = False  # positions of before the start have been looked for; later ones are made at an open desk
+        self.held: set[str] | None = None  # in whose books something was held at the start, until its desk is open; None: not looked for
+        self.epoch = 0  # of the right to trade under which that was looked for
+        self.failed = False  # a desk could not be opened at the last look
 
     def condition(self) -> dict[str, Any]:
         return {"state": "up"}
@@ -47,33 +50,40 @@ class Standing:
                 await self.look()
             except Exception:
                 log.exception("standing_orders_not_looked_for")
-            await self.sleep(EVERY_S if self.began else FIRST_S)
+            await self.sleep(FIRST_S if self.held is None else AGAIN_S if self.failed else EVERY_S)
 
     async def look(self) -> None:
         """One look. Only the process that may trade opens desks."""
-        if not self.desks.lease.held:
+        lease = self.desks.lease
+        if not lease.held:
             return
+        if lease.epoch != self.epoch:  # another process has traded meanwhile, or none
+            self.held, self.epoch = None, lease.epoch
         async with self.database.reading() as session:
-            held = [] if self.began else await self._holding(session)
-            found = (await session.execute(STANDING, {"held": held})).all()
-        await asyncio.gather(*(self._opened(account_id, user_id) for account_id, user_id in found if account_id not in self.desks.open))
+            held = await self._holding(session) if self.held is None else self.held
+            found = (await session.execute(STANDING, {"held": sorted(held)})).all()
+        self.held = held
+        closed = [one for one in found if one[0] not in self.desks.open]
+        opened = await asyncio.gather(*(self._opened(account_id, user_id) for account_id, user_id in closed))
+        self.failed = not all(opened)
+        self.held &= {account_id for account_id, _ in found} - set(self.desks.open)
 
-    async def _holding(self, session: Session) -> list[str]:
+    async def _holding(self, session: Session) -> set[str]:
         """Accounts in whose books somebody holds something."""
         newest = select(func.max(Booking.id)).where(Booking.symbol != "").group_by(Booking.account_id, Booking.symbol, Booking.bot_id)
         rows = (await session.execute(select(Booking.account_id, Booking.held).where(Booking.id.in_(newest)))).all()
-        self.began = True
-        return sorted({account_id for account_id, held in rows if held})
+        return {account_id for account_id, held in rows if held}
 
-    async def _opened(self, account_id: str, user_id: str) -> None:
+    async def _opened(self, account_id: str, user_id: str) -> bool:
         owner = Owner(user_id, account_id, "")
         try:
             await self.desks.desk_of(account_id)
         except Exception as error:
             log.warning("desk_not_opened", account_id=account_id, why=getattr(error, "message", type(error).__name__))
             self.desks.alarms.ring(owner, "unattended", why=getattr(error, "message", type(error).__name__))
-        else:
-            self.desks.alarms.clear(owner, "unattended")
+            return False
+        self.desks.alarms.clear(owner, "unattended")
+        return True
 
 
 @asynccontextmanager

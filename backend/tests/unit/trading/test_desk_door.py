@@ -241,6 +241,22 @@ async def test_what_clashes_under_every_name_leaves_from_the_reserve(stage: Stag
     assert [one["id"] for one in stage.reserve.pending] == [answer.client_id] and await stage.status(answer.client_id) == "open"
 
 
+@pytest.mark.parametrize("wrong", [{"user_id": "nobody"}, {"intent": "b1:entry@1"}])
+async def test_a_reserve_line_that_the_table_does_not_take_keeps_nobody_from_trading(stage: Stage, wrong: dict[str, str]) -> None:
+    name = await stage.sent(entry(intent="b1:entry@1"))
+    await stage.desk.hear(stage.exchange.fill(name, "1"))
+    with pytest.MonkeyPatch.context() as patch:
+        offline(stage, patch)
+        patch.setattr(stage.desk, "later", lambda _work, **_given: None)  # the process ends before it can write
+        await stage.desk.send(B1, [leave(), leave()])
+    stage.reserve.pending[0] |= wrong
+    await stage.again()
+    kept, refused = stage.folder / "reserve.refused", "user_id" in wrong
+    roles = {one.id: one.role for one in await stage.rows(Order)}
+    assert stage.reserve.pending == [] and roles == {name: "entry", "b1-000002": "lost" if refused else "exit", "b1-000003": "exit"}
+    assert kept.exists() == refused and (not refused or b"b1-000002" in kept.read_bytes())
+
+
 async def test_an_exit_leaves_even_when_the_reserve_is_full(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_record: Any) -> None:
         raise Full("full")
