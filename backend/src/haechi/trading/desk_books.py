@@ -128,7 +128,7 @@ class Books:
     def _unbooked(self, exchange_id: str, fault: BaseException) -> None:
         """By a fault that is ours: the database is there and does not take it. A restart fetches it again; until then nothing is added."""
         self.desk.unbooked = f"{exchange_id}: {type(fault).__name__}"
-        self.desk.alarm("", "unbooked", key="", event=exchange_id, fault=type(fault).__name__)
+        self.desk.alarm("", "unbooked", key="", told=exchange_id, fault=type(fault).__name__)
 
     async def _from_table(self, client_id: str) -> Working | None:
         """An order that ended long ago and fills after all."""

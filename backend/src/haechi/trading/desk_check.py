@@ -37,6 +37,9 @@ DEEP_EVERY = 30  # rounds
 SETTLED_MS = 2_000  # an order just sent may not be on the lists yet
 LOOKS_MAX = 20
 UNKNOWN_ALARM_MS = 120_000
+LAGS_MS = 120_000  # a list that shows an ended order for longer does not lag
+KILLED_MAX = 20  # cancelled a round: an exchange takes about ten a second, and lists must be read besides
+CUT = Decimal("0.000001")  # of a wallet: exchanges show it cut off at the 8th place, fees have more places
 ZERO = Decimal(0)
 
 log = structlog.get_logger(__name__)
@@ -52,6 +55,7 @@ class Check:
         self.reconciled_ms = 0
         self._wake = asyncio.Event()
         self._differed: object = None
+        self._ended_shown: dict[str, int] = {}  # orders that are over and rest there all the same -> since when
         self._lock = asyncio.Lock()
 
     def soon(self) -> None:
@@ -80,7 +84,8 @@ class Check:
         """After a whole round: what can no longer be so. What an adapter said of one order stays."""
         desk = self.desk
         for code, key in desk.office.alarms.of(desk.account_id):
-            over = code in ("unreachable", "key") or (code == "without_database" and not desk.scribe.down)
+            over = (code in ("unreachable", "key") or (code == "without_database" and not desk.scribe.down)
+                    or (code == "unbooked" and not desk.unbooked))
             if (key == "" and over) or (key == ADAPTERS and not desk.exchange.blind()):
                 desk.calm("", code, key=key)
 
@@ -160,6 +165,7 @@ class Check:
             self.rounds += 1
             await self._events(deep=deep)
             await self._orders()
+            await self._killed()
             agreed = await self._balances()
             self.desk.ready = self.desk.ready or self._differed is None or bool(self.desk.mismatch)
             reached("reconciled")
@@ -182,6 +188,7 @@ class Check:
         desk = self.desk
         resting = await desk.exchange.open_orders()
         there = {one.order.client_id for one in resting}
+        self._ended_shown = {name: since for name, since in self._ended_shown.items() if name in there}
         for rests in resting:
             if rests.order.client_id not in desk.orders.working:
                 await self._stranger(rests.order, rests.exchange_id, rests.filled)
@@ -190,6 +197,15 @@ class Check:
                   if 0 < one.sent_ms <= settled and (one.id not in there or one.status != OPEN or one.canceling)]
         for one in sorted(sought, key=lambda one: one.asked_ms)[:LOOKS_MAX]:
             await self._look(one)
+
+    async def _killed(self) -> None:
+        """What a kill switch has not cancelled yet: its one try failed, or it went on while nobody was here."""
+        desk = self.desk
+        found = [one for one in desk.orders.adding()
+                 if one.sent_ms and desk.rests.cancelable(one) and desk.gate.killed(desk.user_id, one.owner)]
+        await asyncio.gather(*(desk.door.cancel(one) for one in found[:KILLED_MAX]))
+        if len(found) > KILLED_MAX:
+            self.soon()
 
     async def _look(self, one: Working) -> None:
         desk = self.desk
@@ -220,7 +236,7 @@ class Check:
             if one.status != OPEN:
                 one.status = OPEN
                 desk.later(moved(desk.user_id, one.id, OPEN, desk.clock.now_ms(), exchange_id=one.exchange_id))
-            if one.canceling and desk.clock.now_ms() - one.asked_ms >= 0:
+            if one.canceling:
                 one.canceling = False  # the cancelling did not arrive: whoever wants it away asks again
                 if not one.foreign:
                     await self._poke(one.owner)
@@ -241,14 +257,17 @@ class Check:
             await face.take(Gone(one.id, one.order.symbol, reason, desk.clock.now_ms()), one.role)
 
     async def _stranger(self, order: NewOrder, exchange_id: str, filled: Decimal) -> None:
-        """Resting there, and not known to be ours and open. One of ours that no table has comes back to its owner."""
+        """Resting there, and not known to be ours and open. One of ours comes back to its owner, where no table has it or it is over here
+        and goes on resting there: else nobody would take it away."""
         desk = self.desk
+        now = desk.clock.now_ms()
         known = desk.orders.ended.get(order.client_id)
         if known is not None:
-            return  # a list that lags behind
-        owner = desk.books.owner_of(order.client_id)
-        ours = owner in (MANUAL_OWNER, *desk.bots)
-        now = desk.clock.now_ms()
+            if now - self._ended_shown.setdefault(order.client_id, now) <= LAGS_MS:
+                return  # a list that lags behind
+            log.error("ended_order_rests", account_id=desk.account_id, client_id=order.client_id)
+        owner = desk.books.owner_of(order.client_id) if known is None else known.owner
+        ours = owner in (MANUAL_OWNER, *desk.bots) if known is None else not known.foreign
         one = Working(order, owner if ours else EXTERNAL_OWNER, "lost" if ours else "external", OPEN, now, filled, 1, exchange_id,
                       foreign=not ours)
         desk.orders.add(one)
@@ -283,7 +302,7 @@ class Check:
     def _compare(self, positions: dict[str, Decimal], mine: dict[str, Decimal], balance: Balance, *, busy: bool) -> None:
         desk = self.desk
         differs = "" if positions == mine else f"positions {shown(positions)} at the exchange, {shown(mine)} in the books"
-        if not differs and balance.wallet != desk.wallet:
+        if not differs and abs(balance.wallet - desk.wallet) > CUT:
             differs = f"wallet {balance.wallet} at the exchange, {desk.wallet} in the books"
         if not differs or busy:
             self._differed = None
@@ -291,11 +310,14 @@ class Check:
                 desk.mismatch = ""
                 desk.calm("", "books_differ", key="")
             return
-        if self._differed == differs:
+        if self._differed != differs:
+            self._differed = differs
+            if not desk.mismatch:
+                self.soon()  # it may be on its way
+        elif desk.mismatch != differs:
             self._differ(differs)
-            self.rounds = DEEP_EVERY - 1  # the next round looks further back
-        self._differed = differs
-        self.soon()
+            self.rounds = DEEP_EVERY - 1  # once the next round looks further back; what stays is left to the timer
+            self.soon()
 
     def _differ(self, differs: str) -> None:
         self.desk.mismatch = differs

@@ -74,10 +74,17 @@ class Over:
         desk = self.desk
         for (owner, symbol), over in list(self.found.items()):
             held = desk.holdings.quantity(owner, symbol)
+            if held * over <= 0:  # it went another way: closed by hand at the exchange, or liquidated
+                self.remembered(owner, symbol, ZERO)
+                continue
+            if abs(held) < abs(over):
+                self.remembered(owner, symbol, held)
             if symbol not in agreed or any(one.role == REPAIR for one in desk.orders.of(owner, symbol)):
                 continue
             quantity, net = min(abs(over), abs(held)), desk.holdings.total(symbol)
             reduces = net * over > 0 and abs(net) >= quantity  # on a netted account the exchange may see no position to reduce
+            if not reduces and desk.gate.killed(desk.user_id, owner):
+                continue  # there it would be new risk
             side = "sell" if over > 0 else "buy"
             await desk.send(desk.owner(owner), [Ticket(REPAIR, symbol, side, quantity, reduce_only=reduces, repairs=True,
                                                        leverage=desk.leverages.get(symbol, 1))])

@@ -13,7 +13,7 @@ from desk_stage import B1, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, S
 
 from haechi.exchanges.errors import Refused, Unreachable
 from haechi.exchanges.port import Fill, Gone, Moved, NewOrder, Paid, Rejected, Seen, Unknown
-from haechi.trading.desk_check import BEGIN_ROUNDS, DOUBTFUL_S, EVERY_S, LOOKS_MAX, PAUSE_S
+from haechi.trading.desk_check import BEGIN_ROUNDS, DOUBTFUL_S, EVERY_S, KILLED_MAX, LOOKS_MAX, OVERLAP_MS, PAUSE_S
 from haechi.trading.models import Alarm, Booking, Order
 
 
@@ -327,7 +327,71 @@ async def test_a_list_that_lags_brings_no_ended_order_back(stage: Stage) -> None
     assert stage.desk.orders.working == {} and await stage.status(name) == "canceled"
 
 
+async def test_an_ended_order_that_goes_on_resting_comes_back_to_its_owner_as_a_restart_would_bring_it(stage: Stage) -> None:
+    name = await stage.sent(entry(kind="limit", price=D(59_000)))
+    order = stage.exchange.resting[name]
+    await stage.desk.cancel(B1, name)
+    for shown, seconds in ((True, 60), (True, 60), (False, 10), (True, 60), (True, 60), (True, 60)):
+        assert stage.desk.orders.working == {}
+        stage.exchange.resting = {name: order} if shown else {}
+        await stage.round(seconds)
+    assert stage.desk.orders.working == {}, "not for longer than two minutes without a pause"
+    await stage.round(1)
+    assert [(one.id, one.owner, one.role) for one in stage.desk.orders.working.values()] == [(name, "b1", "lost")]
+    assert await stage.desk.cancel(B1, name) and stage.exchange.resting == {}
+
+
+# ---- kill switches
+
+async def test_what_a_kill_switch_could_not_take_away_at_once_it_takes_away_later(stage: Stage) -> None:
+    """An exchange takes so many requests a second and no more: of a large grid the rest is refused."""
+    await stage.held()
+    protect = await stage.sent(stop())
+    lines = [await stage.sent(entry("0.001", kind="limit", price=D(50_000 + number))) for number in range(KILLED_MAX + 5)]
+    theirs = by_hand(stage, "theirs").client_id
+    stage.killed, stage.exchange.cancels = "user", [Rejected("rate") for _ in lines]
+    assert await stage.desk.withdraw() == len(lines) and set(lines) <= set(stage.exchange.resting)
+    for left in (5, 0):
+        await stage.round()
+        assert len(set(lines) & set(stage.exchange.resting)) == left
+    assert set(stage.exchange.resting) == {protect, theirs}
+
+
+async def test_a_switch_that_went_on_while_nobody_was_here_is_heard_at_the_start(stage: Stage) -> None:
+    await stage.held()
+    protect = await stage.sent(stop())
+    await stage.sent(entry(kind="limit", price=D(59_000)))
+    stage.killed = "platform"
+    await stage.again()
+    assert set(stage.exchange.resting) == {protect} and {one.status for one in await stage.rows(Order)} == {"filled", "open", "canceled"}
+
+
 # ---- the sums
+
+async def test_a_difference_that_stays_is_looked_into_once_and_then_left_to_the_timer(stage: Stage) -> None:
+    check, seen, since = stage.desk.check, [], stage.exchange.fills_since
+
+    async def fills_since(time_ms: int, **given: Any) -> list[Any]:
+        seen.append(stage.desk.newest_ms - time_ms > OVERLAP_MS)
+        return await since(time_ms, **given)
+
+    await stage.held()
+    stage.exchange.fills_since, stage.exchange.wallet = fills_since, stage.exchange.wallet - 7  # type: ignore[method-assign]
+    woken = []
+    for _ in range(5):
+        check._wake.clear()
+        await stage.round()
+        woken.append(check._wake.is_set())
+    assert (seen, woken) == ([False, False, True, False, False], [True, True, False, False, False])
+
+
+@pytest.mark.parametrize(("off", "differs"), [("0.000000009719473", False), ("-0.000001", False), ("0.0000011", True)])
+async def test_a_wallet_that_is_shown_cut_off_is_the_same_one(stage: Stage, off: str, differs: bool) -> None:
+    stage.exchange.wallet -= D(off)
+    for _ in range(2):
+        await stage.round()
+    assert bool(stage.desk.mismatch) == differs
+
 
 async def test_a_difference_that_stays_stops_new_risk_and_rings_until_it_is_gone(stage: Stage) -> None:
     await stage.held()

@@ -10,8 +10,9 @@ import pytest
 from desk_stage import B1, LOST_AFTER, MANUAL, SYMBOL, Listening, Puppet, Stage, entry, leave, staged, stop
 
 from haechi.core.risk import Refused
-from haechi.exchanges.port import Rejected
+from haechi.exchanges.port import Liquidated, Rejected
 from haechi.trading.desk_over import beyond
+from haechi.trading.models import Order
 from haechi.trading.owner import Owner
 from haechi.trading.scribe import nothing
 from haechi.trading.working import Ticket
@@ -121,6 +122,43 @@ async def test_where_the_net_position_is_the_others_it_is_no_reduce_only_order(s
     await over_closed(stage)
     await stage.round(1)
     assert repairs(stage)[-1] == ("buy", D(1), False)
+
+
+async def test_where_it_is_new_risk_for_the_exchange_it_waits_for_a_kill_switch(stage: Stage) -> None:
+    await stage.held("3", MANUAL)
+    await over_closed(stage)
+    before, stage.killed = len(await stage.rows(Order)), "user"
+    for _ in range(3):
+        await stage.round(1)
+    assert len(await stage.rows(Order)) == before and stage.desk.doubts() == ("over_closed",)
+    stage.killed = ""
+    await stage.round(1)
+    assert repairs(stage)[-1] == ("buy", D(1), False)
+
+
+async def test_a_kill_switch_does_not_hold_up_what_reduces_for_the_exchange_too(stage: Stage) -> None:
+    await over_closed(stage)
+    stage.killed = "user"
+    await stage.round(1)
+    assert repairs(stage) == [("buy", D(1), True)]
+
+
+@pytest.mark.parametrize("how", ["by hand", "liquidated", "half by hand"])
+async def test_what_went_another_way_is_not_taken_back(stage: Stage, how: str) -> None:
+    """The person has bought at the exchange what was sold too much, or the exchange has."""
+    await over_closed(stage)
+    if how == "liquidated":
+        stage.exchange.trade("", "buy", "1")
+        stage.exchange.fills.pop()
+        await stage.desk.hear(Liquidated("l1", SYMBOL, "buy", D(1), D(60_000), D(0), stage.clock.now_ms()))
+    else:
+        await stage.desk.hear(stage.exchange.trade("", "buy", "1" if how == "by hand" else "0.4"))
+    for _ in range(2):
+        await stage.round(1)
+    left = {("b1", SYMBOL): D("-0.6")} if how == "half by hand" else {}
+    assert stage.desk.over.found == left and repairs(stage) == [("buy", D("0.6"), True)] * len(left)
+    await stage.desk.watch.once(evidence=False)
+    assert ("over_closed" in stage.alarms()) == bool(left)
 
 
 async def test_a_bot_that_comes_to_work_says_what_it_remembers(stage: Stage) -> None:
