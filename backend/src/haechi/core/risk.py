@@ -38,8 +38,10 @@ class View(msgspec.Struct, frozen=True):
     """What is known when the order is judged. Money in quote; what nobody could fetch is NaN, and a doubt, never zero.
 
     allocated: equity this owner may use; position: signed, of this owner; position_notional: absolute, of the account on this symbol;
-    positions: symbols held; age_ms: of the last price; skew_ms: our clock against the exchange's; loss_today: positive is lost;
-    others: signed position of the account's other owners on this symbol; doubts: why no new risk may be taken.
+    positions: symbols held, or with orders that may open one; position_notional: with them, the worse side; age_ms: of the last price,
+    negative for one from our future; loss_today: positive is lost; others: signed position of the account's other owners on this symbol,
+    others_short and others_long: how far each may come on either side by what they hold and have ordered, summed; doubts: why no new risk
+    may be taken.
     """
 
     equity: Decimal
@@ -50,10 +52,11 @@ class View(msgspec.Struct, frozen=True):
     positions: int
     market: Decimal
     age_ms: int
-    skew_ms: int
     loss_today: Decimal
     others: Decimal
     doubts: tuple[str, ...]
+    others_short: Decimal = ZERO
+    others_long: Decimal = ZERO
 
 
 class Recent(msgspec.Struct, frozen=True):
@@ -135,9 +138,10 @@ def view_known(intent: Intent, view: View, limits: Limits, recent: Recent) -> Re
     """A number that nobody knows is no number: NaN would also compare as nothing."""
     if (view.equity.is_finite() and view.available.is_finite() and view.allocated.is_finite() and view.position.is_finite()
             and view.position_notional.is_finite() and view.market.is_finite() and view.loss_today.is_finite() and view.others.is_finite()
-            and view.market > 0):
+            and view.others_short.is_finite() and view.others_long.is_finite() and view.market > 0):
         return None
-    names = ("equity", "available", "allocated", "position", "position_notional", "market", "loss_today", "others")
+    names = ("equity", "available", "allocated", "position", "position_notional", "market", "loss_today", "others", "others_short",
+             "others_long")
     unknown = [f"{name} {getattr(view, name)}" for name in names if not getattr(view, name).is_finite()]
     return Refused("unknown", ", ".join(unknown) or f"market {view.market}", "numbers that are known")
 
@@ -148,7 +152,7 @@ def data_fresh(intent: Intent, view: View, limits: Limits, recent: Recent) -> Re
 
 def clock_right(intent: Intent, view: View, limits: Limits, recent: Recent) -> Refused | None:
     """A price from our future is a clock that is wrong, too."""
-    off = max(abs(view.skew_ms), -view.age_ms)
+    off = -view.age_ms
     return None if off <= limits.skew_ms_max else Refused("clock_skew", f"{off} ms", f"{limits.skew_ms_max} ms")
 
 
@@ -159,9 +163,13 @@ def symbol_allowed(intent: Intent, view: View, limits: Limits, recent: Recent) -
 
 
 def not_opposite(intent: Intent, view: View, limits: Limits, recent: Recent) -> Refused | None:
-    """Under `netted` all owners of a symbol are on one side: nobody closes another's position, nobody trades with himself."""
-    against = view.others < 0 if intent.side == "buy" else view.others > 0
-    return Refused("opposite", f"{intent.side} {intent.quantity}", f"others hold {plain(view.others)}") if against else None
+    """Under `netted` all owners of a symbol are on one side, also when all their orders fill: nobody closes another's position, nobody
+    trades with himself."""
+    held, coming = (view.others, view.others_short) if intent.side == "buy" else (-view.others, -view.others_long)
+    if held >= 0 and coming >= 0:
+        return None
+    why = f"others hold {plain(view.others)}" if held < 0 else f"others have ordered {plain(coming if intent.side == 'buy' else -coming)}"
+    return Refused("opposite", f"{intent.side} {intent.quantity}", why)
 
 
 # ---- how much

@@ -30,7 +30,7 @@ from haechi.trading.desk_watch import Watch
 from haechi.trading.gate import Gate
 from haechi.trading.lease import LeaseLost
 from haechi.trading.manual import ManualFace
-from haechi.trading.models import UNKNOWN
+from haechi.trading.models import PAPER, UNKNOWN
 from haechi.trading.owner import Owner
 from haechi.trading.reserve import Reserve
 from haechi.trading.scribe import Scribe, Unwritten, Work
@@ -121,7 +121,6 @@ class Desk:
     ready: bool = False
     mismatch: str = ""
     unbooked: str = ""  # what the ledger could not take, and why
-    skew_ms: int = 0
 
     def __post_init__(self) -> None:
         self.clock, self.gate, self.scribe, self.reserve = (self.office.clock, self.office.gate, self.office.scribe, self.office.reserve)
@@ -216,14 +215,15 @@ class Desk:
     def view(self, owner: Owner, symbol: str) -> View:
         now = self.clock.now_ms()
         price, heard_ms = self.prices.get(symbol, (ZERO, 0))
-        equity = self.equity
+        equity, holds = self.equity, self._worse_sides(lambda worth, _leverage: worth)
+        margin = sum(self._worse_sides(lambda worth, leverage: worth / leverage).values(), ZERO)
+        short, long = self._others(owner, symbol)
         face = self.faces.get(owner.bot_id)
         mine = self.holdings.quantity(owner.bot_id, symbol)
         total = self.holdings.total(symbol)
-        held = [name for name in self.holdings.symbols() if self.holdings.total(name)]
-        return View(equity=equity, available=equity - self._margin(held), allocated=face.allocated if face else equity, position=mine,
-                    position_notional=abs(total) * price, positions=len(held), market=price, age_ms=now - heard_ms, skew_ms=self.skew_ms,
-                    loss_today=self.loss_today(now), others=total - mine, doubts=self.doubts())
+        return View(equity=equity, available=equity - margin, allocated=face.allocated if face else equity, position=mine,
+                    position_notional=holds.get(symbol, ZERO), positions=len(holds), market=price, age_ms=now - heard_ms,
+                    loss_today=self.loss_today(now), others=total - mine, doubts=self.doubts(), others_short=short, others_long=long)
 
     @property
     def equity(self) -> Decimal:
@@ -239,18 +239,28 @@ class Desk:
         price = self.price(symbol)
         return self.holdings.quantity(owner, symbol) * (price - self.holdings.entry(owner, symbol)) if price else ZERO
 
-    def _margin(self, held: list[str]) -> Decimal:
-        """Of positions and of what rests to make them larger: of each symbol the worse side, for both can never be held at once."""
-        sides = {symbol: (ZERO, ZERO) for symbol in held}
+    def _worse_sides(self, weigh: Callable[[Decimal, int], Decimal]) -> dict[str, Decimal]:
+        """Of each symbol that is held, or that what rests or is on its way may open: the worse side, for both can never be held at once.
+        weigh: worth and leverage -> what counts of it."""
+        holdings = self.holdings
+        sides = {symbol: (ZERO, ZERO) for symbol in holdings.symbols() if holdings.total(symbol)}
         for one in self.orders.adding():
             price = one.order.price or one.order.trigger or self.price(one.order.symbol)
-            needs, (buys, sells) = one.left * price / max(one.leverage, 1), sides.get(one.order.symbol, (ZERO, ZERO))
-            sides[one.order.symbol] = (buys + needs, sells) if one.order.side == "buy" else (buys, sells + needs)
-        used = ZERO
-        for symbol, (buys, sells) in sides.items():
-            holds = self.holdings.total(symbol) * self.price(symbol) / self.leverages.get(symbol, 1)
-            used += max(abs(holds), abs(holds + buys), abs(holds - sells))
-        return used
+            adds, (buys, sells) = weigh(one.left * price, max(one.leverage, 1)), sides.get(one.order.symbol, (ZERO, ZERO))
+            sides[one.order.symbol] = (buys + adds, sells) if one.order.side == "buy" else (buys, sells + adds)
+        held = {symbol: weigh(holdings.total(symbol) * self.price(symbol), self.leverages.get(symbol, 1)) for symbol in sides}
+        return {symbol: max(abs(now), abs(now + sides[symbol][0]), abs(now - sides[symbol][1])) for symbol, now in held.items()}
+
+    def _others(self, owner: Owner, symbol: str) -> tuple[Decimal, Decimal]:
+        """How far short (negative) and long the account's other owners may come to be on a symbol, each when all it has ordered fills."""
+        low = {name: self.holdings.quantity(name, symbol) for name in self.holdings.owners(symbol)}
+        high = dict(low)
+        for one in self.orders.adding():
+            if one.order.symbol == symbol:
+                side, change = (high, one.left) if one.order.side == "buy" else (low, -one.left)
+                side[one.owner] = side.get(one.owner, ZERO) + change
+        return (sum((min(amount, ZERO) for name, amount in low.items() if name != owner.bot_id), ZERO),
+                sum((max(amount, ZERO) for name, amount in high.items() if name != owner.bot_id), ZERO))
 
     def loss_today(self, now: int) -> Decimal:
         if now // DAY_MS != self.day:
@@ -312,7 +322,7 @@ class Desk:
             return
         match event:
             case Bar():
-                self.prices[event.symbol] = event.close, self.clock.now_ms()
+                self.prices[event.symbol] = event.close, self._closed_ms(event)
                 await self._tell_all(event.symbol, event)
             case Price():
                 self.prices[event.symbol] = event.price, self.clock.now_ms()
@@ -323,6 +333,10 @@ class Desk:
                 await self.books.gone(event)
             case Paid() | Liquidated() | Moved():
                 await self.books.shared(event)
+
+    def _closed_ms(self, bar: Bar) -> int:
+        """When its price was the market's: at its close, however late it is told. A paper market goes by a clock of its own: now."""
+        return self.clock.now_ms() if self.mode == PAPER else bar.ts + bar.timeframe_ms
 
     async def _tell_all(self, symbol: str, event: Bar | Price) -> None:
         faces = [face for face in self.at.get(symbol, ()) if face.watches_price or not isinstance(event, Price)]

@@ -13,7 +13,7 @@ from haechi.core.risk import LESS_IS_TIGHTER, MORE_IS_TIGHTER, RULES, Intent, Li
 
 BUY = Intent("BTCUSDT", "buy", D("0.1"), D(100), D(10), 10, False)
 FLAT = View(equity=D(1000), available=D(1000), allocated=D(1000), position=D(0), position_notional=D(0), positions=0, market=D(100), age_ms=0,
-            skew_ms=0, loss_today=D(0), others=D(0), doubts=())
+            loss_today=D(0), others=D(0), doubts=())
 NAN, INFINITE = D("NaN"), D("Infinity")
 
 
@@ -50,14 +50,12 @@ CASES = {
     "no leverage": (i(leverage=0), FLAT, Limits(), Recent(), ("order", "leverage 0", "finite and positive")),
     "leverage 1": (i(leverage=1), FLAT, Limits(), Recent(), None),
     **{f"{name} nobody knows": (BUY, v(**{name: NAN}), Limits(), Recent(), ("unknown", f"{name} NaN", "numbers that are known"))
-       for name in ("equity", "available", "allocated", "position", "position_notional", "market", "loss_today", "others")},
+       for name in ("equity", "available", "allocated", "position", "position_notional", "market", "loss_today", "others", "others_short",
+                    "others_long")},
     "market at zero": (BUY, v(market=D(0)), Limits(), Recent(), ("unknown", "market 0", "numbers that are known")),
     "market below zero": (BUY, v(market=D(-1)), Limits(), Recent(), ("unknown", "market -1", "numbers that are known")),
     "price as old as allowed": (BUY, v(age_ms=500), Limits(age_ms_max=500), Recent(), None),
     "price too old": (BUY, v(age_ms=501), Limits(age_ms_max=500), Recent(), ("stale_data", "501 ms", "500 ms")),
-    "clock a second fast": (BUY, v(skew_ms=1000), Limits(), Recent(), None),
-    "clock too fast": (BUY, v(skew_ms=1001), Limits(), Recent(), ("clock_skew", "1001 ms", "1000 ms")),
-    "clock too slow": (BUY, v(skew_ms=-1001), Limits(), Recent(), ("clock_skew", "1001 ms", "1000 ms")),
     "price a second ahead": (BUY, v(age_ms=-1000), Limits(), Recent(), None),
     "price of the future": (BUY, v(age_ms=-1001), Limits(), Recent(), ("clock_skew", "1001 ms", "1000 ms")),
     "symbol on the list": (BUY, FLAT, Limits(symbols=frozenset({"BTCUSDT"})), Recent(), None),
@@ -67,6 +65,10 @@ CASES = {
     "sell beside others who are short": (i(side="sell"), v(others=D(-1)), Limits(), Recent(), None),
     "sell beside nobody": (i(side="sell"), FLAT, Limits(), Recent(), None),
     "buy against others who are short": (BUY, v(others=D("-0.1")), Limits(), Recent(), ("opposite", "buy 0.1", "others hold -0.1")),
+    "buy against others who may come to be short": (BUY, v(others_short=D("-0.1")), Limits(), Recent(), ("opposite", "buy 0.1", "others have ordered -0.1")),
+    "sell against others who may come to be long": (i(side="sell"), v(others_long=D("0.1")), Limits(), Recent(), ("opposite", "sell 0.1", "others have ordered 0.1")),
+    "buy with others who may come to be long": (BUY, v(others=D("0.1"), others_long=D("0.2")), Limits(), Recent(), None),
+    "sell with others who may come to be short": (i(side="sell"), v(others=D("-0.1"), others_short=D("-0.2")), Limits(), Recent(), None),
     "sell against others who are long": (i(side="sell"), v(others=D("0.1")), Limits(), Recent(), ("opposite", "sell 0.1", "others hold 0.1")),
     "leverage at the limit": (i(leverage=10), FLAT, Limits(leverage_max=10), Recent(), None),
     "leverage above": (i(leverage=11), FLAT, Limits(leverage_max=10), Recent(), ("leverage", "11", "10")),
@@ -168,8 +170,8 @@ signed = some.decimals("-1000", "1000", places=3)
 counts = some.integers(0, 20)
 orders = some.builds(Intent, some.sampled_from(["A", "B"]), some.sampled_from(["buy", "sell"]), amounts, amounts, amounts, some.integers(1, 30), some.just(False),
                      some.sampled_from(["market", "limit", "stop", "stop_limit"]), some.one_of(some.just(D(0)), amounts))
-views = some.builds(View, amounts, amounts, amounts, signed, amounts, counts, amounts, some.integers(-2000, 5000), some.integers(-2000, 2000), signed, signed,
-                    some.sampled_from([(), (), ("key",)]))
+views = some.builds(View, amounts, amounts, amounts, signed, amounts, counts, amounts, some.integers(-2000, 5000), signed, signed,
+                    some.sampled_from([(), (), ("key",)]), amounts.map(lambda one: -one), amounts)
 recents = some.builds(Recent, some.sampled_from(["", "", "user"]), counts, counts, counts, some.one_of(some.none(), counts), some.integers(0, 4))
 limits = some.builds(Limits, some.integers(1, 30), counts, amounts, amounts, amounts, amounts, amounts, amounts, counts, counts, counts, counts, counts,
                      some.integers(0, 5000), some.integers(0, 2000), amounts, some.sampled_from([None, frozenset({"A"}), frozenset({"A", "B"})]))

@@ -8,13 +8,15 @@ from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from desk_stage import B1, B2, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, Listening, Stage, entry, leave, staged, stop
+from desk_stage import B1, B2, LOST_AFTER, LOST_BEFORE, MANUAL, SYMBOL, WIDE, Listening, Stage, entry, leave, staged, stop
 from sqlalchemy import text
 
+from haechi.core.risk import Refused
 from haechi.exchanges.port import Bar, Fill, Gone, Liquidated, Moved, Paid, Price, Rejected
 from haechi.trading.desk_door import Sent
-from haechi.trading.models import Booking, Entry, Order
+from haechi.trading.models import Alarm, Booking, Entry, Order
 
 
 @pytest.fixture
@@ -106,10 +108,14 @@ async def test_a_fill_that_the_ledger_cannot_take_rings_and_nothing_is_added_unt
     await stage.desk.hear(stage.exchange.fill(name, "1"))
     await stage.desk.scribe.settled()
     assert "unbooked" in stage.alarms() and stage.desk.doubts() == ("unbooked",)
+    stage.desk.check.well()
+    assert [(one.facts, one.cleared_ms) for one in await stage.rows(Alarm)] == [({"told": "t1", "fault": "OperationalError"}, None)]
     async with stage.database.writing() as session:
         await session.execute(text("ALTER TABLE broken RENAME TO ledger_entries"))
     await stage.again()
     assert stage.desk.doubts() == () and stage.desk.holdings.quantity("b1", SYMBOL) == 1 and await wallet_of(stage) == stage.desk.wallet
+    stage.desk.check.well()
+    assert stage.alarms() == set() and [one.cleared_ms is None for one in await stage.rows(Alarm)] == [False]
 
 
 async def test_funding_is_booked_once_and_shared_by_those_who_hold(stage: Stage) -> None:
@@ -204,10 +210,62 @@ async def test_the_gate_is_shown_the_account_and_the_owners_part(stage: Stage) -
     stage.later(3)
     stage.desk.prices[SYMBOL] = D(59_000), stage.clock.now_ms() - 1_500
     view = stage.desk.view(B1, SYMBOL)
-    assert (view.position, view.others, view.positions, view.position_notional) == (2, 1, 1, 177_000)
+    assert (view.position, view.others, view.positions, view.position_notional) == (2, 1, 1, 227_000)
+    assert (view.others_short, view.others_long) == (0, 2)
     assert view.equity == 10_000_000 - 3_000 and view.available == view.equity - 17_700 - 25_000
     assert (view.market, view.age_ms, view.loss_today, view.doubts) == (59_000, 1_500, 3_000, ())
     assert stage.desk.view(MANUAL, SYMBOL).allocated == view.equity and view.allocated == 10_000_000
+
+
+@pytest.mark.parametrize(("late_s", "rule"), [(0, ""), (60, ""), (19 * 60, "stale_data"), (-2, "clock_skew")])
+async def test_a_price_is_as_old_as_the_bar_it_comes_from(stage: Stage, late_s: int, rule: str) -> None:
+    """After an outage the bars that were missed are told one after the other, and their entries are no news."""
+    at, closed_ms = D(60_000), stage.clock.now_ms() - late_s * 1000
+    await stage.desk.hear(Bar(SYMBOL, 60_000, closed_ms - 60_000, at, at, at, at, 1.0))
+    answer = (await stage.desk.send(B1, [entry()]))[0]
+    assert (answer.rule if isinstance(answer, Refused) else "") == rule
+
+
+async def test_a_paper_market_goes_by_its_own_clock(stage: Stage) -> None:
+    stage.desk.mode = "paper"
+    at = D(60_000)
+    await stage.desk.hear(Bar(SYMBOL, 60_000, 0, at, at, at, at, 1.0))
+    assert isinstance((await stage.desk.send(B1, [entry()]))[0], Sent)
+
+
+LONG, SHORT = {"side": "buy"}, {"side": "sell"}
+
+
+@pytest.mark.parametrize(("first", "reducing"), [(LONG, False), (SHORT, False), (LONG, True)])
+async def test_two_owners_never_come_to_be_on_opposite_sides(stage: Stage, first: dict[str, Any], reducing: bool) -> None:
+    """On one bar both decide, and neither holds anything yet. What only closes its owner's own position stands in nobody's way."""
+    second = SHORT if first == LONG else LONG
+    if reducing:
+        await stage.held("1", B1)
+        await stage.sent(entry(kind="limit", price=D(61_000), role="line", **second))
+        answers = [(await stage.desk.send(B2, [entry(**side)]))[0] for side in (first, second)]
+        assert isinstance(answers[0], Sent)
+    else:
+        answers = [one for owner, side in ((B1, first), (B2, second)) for one in await stage.desk.send(owner, [entry(**side)])]
+    assert isinstance(answers[1], Refused) and answers[1].rule == "opposite"
+
+
+async def test_what_rests_on_both_sides_leaves_no_side_to_others(stage: Stage) -> None:
+    """A grid that holds nothing: whatever fills, the other would be against it."""
+    for side, price in (("buy", 59_000), ("sell", 61_000)):
+        await stage.sent(entry(kind="limit", price=D(price), role=side, side=side))
+    answers = [(await stage.desk.send(B2, [entry(**side)]))[0] for side in (LONG, SHORT)]
+    assert [one.rule for one in answers if isinstance(one, Refused)] == ["opposite", "opposite"]
+    assert isinstance((await stage.desk.send(B1, [entry(**LONG)]))[0], Sent), "its own are not against it"
+
+
+async def test_symbols_and_worth_that_are_only_ordered_count_for_the_limits(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = msgspec.structs.replace(WIDE, positions_max=1, exposure_max=D("0.015"))  # 150,000
+    monkeypatch.setattr(stage.desk.gate, "limits_of", lambda _owner: limits)
+    stage.desk.prices["ETHUSDT"] = D(3_000), stage.clock.now_ms()
+    answers = [(await stage.desk.send(owner, [ticket]))[0] for owner, ticket in (
+        (B1, entry()), (B2, entry(symbol="ETHUSDT")), (B2, entry()), (B2, entry(role="more")), (B1, entry(role="less", quantity="0.4")))]
+    assert [one.rule if isinstance(one, Refused) else "" for one in answers] == ["", "positions", "", "exposure", ""]
 
 
 async def test_a_loss_is_of_its_day(stage: Stage) -> None:

@@ -16,7 +16,7 @@ MINA, JUN, BY_HAND = Owner("mina", "account", "bot1"), Owner("jun", "another", "
 BUY = Intent("BTCUSDT", "buy", D("0.1"), D(100), D(10), 5, False)
 SELL = Intent("BTCUSDT", "sell", D("0.1"), D(100), D(10), 5, True)
 VIEW = View(equity=D(1000), available=D(1000), allocated=D(1000), position=D("0.1"), position_notional=D(10), positions=1, market=D(100), age_ms=0,
-            skew_ms=0, loss_today=D(0), others=D(0), doubts=())
+            loss_today=D(0), others=D(0), doubts=())
 START = 1_760_000_000_000
 
 
