@@ -17,6 +17,7 @@ from haechi.core.instrument import Instrument
 from haechi.core.layout import DAY_EQUITY, TRADES
 from haechi.core.live import LiveEngine, LiveState, Wanted
 from haechi.core.plan import Costs
+from haechi.core.timeframe import floor_to
 from haechi.core.units import UnitError, scaled, text
 from haechi.exchanges.port import Bar, Fill, Liquidated, Paid, Price
 
@@ -177,7 +178,7 @@ class Mind:
         return self.strategy.name
 
     def _bar_of(self, time_ms: int) -> int:
-        return time_ms // self.spec.timeframe_ms * self.spec.timeframe_ms
+        return floor_to(time_ms, self.spec.timeframe_ms)
 
     def shown(self) -> Mapping[str, Any]:
         """The state for people: money as text with eight decimals."""

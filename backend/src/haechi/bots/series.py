@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from haechi.core.bars import Bars
+from haechi.core.bars import Bars, volume_of
 from haechi.core.instrument import Instrument
+from haechi.core.timeframe import floor_to
 from haechi.exchanges.port import Bar
 
 COLUMNS = 5
@@ -39,7 +40,7 @@ class Series:
         """These from their first whole bar on; what is here from before stays where it joins without a gap."""
         if not bars:
             return
-        start = -(-bars[0].ts // self.timeframe_ms) * self.timeframe_ms
+        start = floor_to(bars[0].ts + self.timeframe_ms - 1, self.timeframe_ms)
         kept = int(np.searchsorted(self._rows[:self.count, 0], start))
         self.count = kept if kept and self.ts(kept - 1) + self.timeframe_ms == start else 0
         self._parts, self._last, self.next_ms, self.stale = [], None, 0, False
@@ -56,7 +57,7 @@ class Series:
             self._whole()
 
     def _start(self, bar: Bar) -> int:
-        return bar.ts // self.timeframe_ms * self.timeframe_ms
+        return floor_to(bar.ts, self.timeframe_ms)
 
     def _whole(self) -> None:
         parts, self._parts = self._parts, []
@@ -67,7 +68,7 @@ class Series:
         self._room()
         self._rows[self.count] = (start, ticks(parts[0].open), ticks(max(one.high for one in parts)),
                                   ticks(min(one.low for one in parts)), ticks(parts[-1].close))
-        self._volume[self.count] = sum(one.volume for one in parts)
+        self._volume[self.count] = volume_of([one.volume for one in parts])
         self.count += 1
 
     def _room(self) -> None:

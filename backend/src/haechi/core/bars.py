@@ -15,6 +15,8 @@ import numpy as np
 from .units import UnitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 TICKS_MAX = 2**31 - 1
@@ -76,6 +78,11 @@ class Bars:
     @cached_property
     def close(self) -> NDArray[np.float64]:
         return prices(self.close_ticks, self.tick)
+
+
+def volume_of(parts: Sequence[float]) -> float:
+    """Of a longer bar: the volumes inside it, in order, added up as for files (markets/resample.py). Floats: another order, another end."""
+    return float(np.add.reduceat(np.asarray(parts, dtype=np.float64), [0])[0])
 
 
 def to_ticks(values: NDArray[np.float64], tick: Decimal) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

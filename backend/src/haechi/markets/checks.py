@@ -9,12 +9,13 @@ import msgspec
 import numpy as np
 
 from haechi.core.bars import to_ticks
+from haechi.core.timeframe import anchor
 from haechi.core.units import UnitError, exact
 from haechi.errors import BadInput
 
 from .rows import PRICES
 from .shift import Shift, compare
-from .timeframes import NAMES, anchor, detect
+from .timeframes import NAMES, detect
 from .times import iso
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import polars as pl
 
+from haechi.core.timeframe import floor_to
 from haechi.errors import BadInput
 
 from .columns import BARS
 from .rows import fault
 from .store import Policy, Store
-from .timeframes import DAY, floor_to
+from .timeframes import DAY
 from .times import iso
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from haechi.core.timeframe import floor_to
 from haechi.errors import BadInput
 from haechi.platform.clock import Clock, SystemClock
 
@@ -13,7 +14,7 @@ from .ccxt_candles import ccxt_exchange
 from .download import Downloaded, Wanted, download
 from .progress import shown
 from .store import SYNTHETIC_VENUE, Policy, Store, symbol_name, venue_name
-from .timeframes import TIMEFRAMES, floor_to, timeframe
+from .timeframes import TIMEFRAMES, timeframe
 from .times import instant, iso
 
 if TYPE_CHECKING:

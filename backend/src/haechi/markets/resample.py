@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from haechi.core.timeframe import anchor
 from haechi.errors import BadInput
 
-from .timeframes import NAMES, anchor
+from .timeframes import NAMES
 
 
 class Resampled(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from haechi.core.timeframe import floor_to
 from haechi.core.units import UnitError, exact
 from haechi.errors import BadInput
 
@@ -11,7 +12,7 @@ from .files import SYNTHETIC_LABEL
 from .resampling import check_target
 from .store import write
 from .synthetic import synthetic_bars
-from .timeframes import floor_to, milliseconds
+from .timeframes import milliseconds
 from .times import instant
 
 BARS_MAX = 5_000_000  # ten years of minutes; some 20 s of work

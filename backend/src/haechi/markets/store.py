@@ -16,13 +16,14 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from haechi.core.timeframe import floor_to
 from haechi.errors import BadInput, Conflict, NotFound
 
 from .columns import BARS
 from .files import SYNTHETIC_LABEL
 from .load import between
 from .rows import check_order, check_rows
-from .timeframes import TIMEFRAMES, confirm, floor_to, timeframe
+from .timeframes import TIMEFRAMES, confirm, timeframe
 from .times import iso
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Names of timeframes and their length in milliseconds. A week opens on Monday, everything else is counted from 1970-01-01 UTC."""
+"""Names of timeframes and their length in milliseconds. Where their bars begin: core/timeframe.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from haechi.core.timeframe import WEEK
 from haechi.errors import BadInput
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-WEEK = 7 * DAY
-MONDAY = 4 * DAY  # 1970-01-05, the first Monday after 1970-01-01 (a Thursday)
 
 TIMEFRAMES = {
     "1m": MINUTE, "3m": 3 * MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "30m": 30 * MINUTE,
@@ -53,17 +52,6 @@ def nearest(text: str, length: int) -> str:
         return min(TIMEFRAMES, key=lambda name: abs(TIMEFRAMES[name] - length))
     close = get_close_matches(text.strip().lower(), TIMEFRAMES, n=1, cutoff=0)
     return close[0] if close else "1h"
-
-
-def anchor(length_ms: int) -> int:
-    """Time in ms from which bars of this length are counted."""
-    return MONDAY if length_ms == WEEK else 0
-
-
-def floor_to(time_ms: int, length_ms: int) -> int:
-    """Open time of the bar in which `time_ms` lies."""
-    start = anchor(length_ms)
-    return (time_ms - start) // length_ms * length_ms + start
 
 
 def detect(ts: NDArray[np.int64]) -> int:

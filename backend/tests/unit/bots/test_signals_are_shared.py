@@ -11,7 +11,7 @@ import pytest
 from haechi.bots.mind import Spec
 from haechi.bots.series import BARS_KEPT, BARS_MAX
 from haechi.bots.signals import SignalHub
-from haechi.core.bars import Bars
+from haechi.core.bars import Bars, volume_of
 from haechi.core.instrument import Instrument
 from haechi.core.plan import Costs
 from haechi.core.strategies import LIBRARY, find
@@ -97,7 +97,7 @@ def test_bars_are_joined_to_the_bots_timeframe() -> None:
     for bar, first in zip(whole, range(5, 60, 5), strict=True):
         parts = bars[first:first + 5]
         assert bar == Bar("BTCUSDT", 5 * MINUTE, parts[0].ts, parts[0].open, max(p.high for p in parts), min(p.low for p in parts),
-                          parts[-1].close, sum(p.volume for p in parts))
+                          parts[-1].close, volume_of([p.volume for p in parts]))
 
 
 def test_a_missing_bar_silences_until_the_bars_are_fetched_again() -> None:

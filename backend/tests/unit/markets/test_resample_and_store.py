@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haechi.core.timeframe import floor_to
 from haechi.errors import BadInput, Conflict, NotFound
 from haechi.markets.resample import resample
 from haechi.markets.store import Store
-from haechi.markets.timeframes import DAY, HOUR, MINUTE, TIMEFRAMES, floor_to
+from haechi.markets.timeframes import DAY, HOUR, MINUTE, TIMEFRAMES
 
 MONDAY = 1_699_833_600_000  # 2023-11-13
 PAIRS = [(MINUTE, 5 * MINUTE), (MINUTE, HOUR), (5 * MINUTE, HOUR), (HOUR, 4 * HOUR), (HOUR, DAY), (DAY, 7 * DAY), (15 * MINUTE, 2 * HOUR)]
