@@ -36,7 +36,7 @@ from haechi.trading.scribe import Unwritten
 from haechi.trading.working import Ticket
 
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
-HISTORY_BARS = 5000
+HISTORY_BARS = 5000  # of the bot's timeframe
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
 ROUND_MS = 60_000  # no reconciliation takes longer
 PROOF_AGAIN_S = 1
@@ -258,7 +258,7 @@ class Runner:
         found = self.hub.signal(self.key, bar)
         if self.hub.stale(self.key):
             try:
-                self.hub.refill(self.key, await self.desk.exchange.bars(self.symbol, HISTORY_BARS))
+                self.hub.refill(self.key, await self.desk.exchange.bars(self.symbol, HISTORY_BARS, self.key.timeframe_ms))
             except (Unreachable, ExchangeRefused) as error:
                 log.warning("bars_missing", bot_id=self.owner.bot_id, why=error.message)
                 return None

@@ -6,9 +6,11 @@ a bar that is missing makes the series stale, and a stale series says nothing un
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import msgspec
 import numpy as np
@@ -114,6 +116,7 @@ class SignalHub:
         self.evaluations = 0
         self._series: dict[tuple[str, int, str, str], Series] = {}
         self._voices: dict[SignalKey, _Voice] = {}
+        self._turns: WeakValueDictionary[tuple[str, int, str], asyncio.Lock] = WeakValueDictionary()
 
     def open(self, spec: Spec, bars: Iterable[Bar], source: str = "") -> SignalKey:
         """Begin to listen; bars: closed ones, oldest first, for a series that is not there yet, is stale or ends before them."""
@@ -134,6 +137,16 @@ class SignalHub:
         """Whether `open` needs the past bars: there is no living series of them."""
         series = self._series.get((spec.instrument.symbol, spec.timeframe_ms, source, str(spec.instrument.tick)))
         return series is None or series.stale or not series.next_ms
+
+    def turn(self, spec: Spec, source: str = "") -> asyncio.Lock:
+        """Held while the past bars of a series are read: who begins at the same time waits, and finds them there."""
+        return self._turns.setdefault((spec.instrument.symbol, spec.timeframe_ms, source), asyncio.Lock())
+
+    def short(self, key: SignalKey) -> tuple[int, int] | None:
+        """Bars that are there and bars that the rules look back on, where these are more: their first signals mean nothing yet."""
+        voice = self._voices[key]
+        needed, there = voice.said.rules.warm_up if voice.said.rules is not None else 0, voice.series.count
+        return (there, needed) if there < needed else None
 
     def close(self, key: SignalKey) -> None:
         """One listener less; with the last one of a series its bars go."""

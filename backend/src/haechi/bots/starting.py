@@ -28,7 +28,7 @@ from haechi.core.units import UnitError
 from haechi.errors import BadInput, HaechiError
 from haechi.exchanges.errors import Refused as ExchangeRefused
 from haechi.exchanges.errors import Unreachable
-from haechi.exchanges.port import Accepted, Rejected
+from haechi.exchanges.port import Accepted, Bar, Rejected
 from haechi.markets.feed import Listing
 from haechi.markets.timeframes import NAMES, TIMEFRAMES, timeframe
 from haechi.platform.clock import Clock
@@ -201,11 +201,10 @@ async def _terms(bot: Bot, mind: Mind | GridMind, desk: Desk) -> None:
 
 async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> None:
     """The past bars for its strategy; what closed while it was away is thought over, its entries dropped."""
-    mind, source = runner.mind, "paper" if desk.mode == PAPER else "bitget"
-    wanted = HISTORY_BARS if isinstance(mind, Mind) and bots.hub.wants_bars(mind.spec, source) else int(not desk.price(runner.symbol))
-    bars = await desk.exchange.bars(runner.symbol, wanted) if wanted else []
-    if isinstance(mind, Mind):
-        runner.hub, runner.key = bots.hub, bots.hub.open(mind.spec, bars if wanted > 1 else [], source)
+    mind = runner.mind
+    bars = await _opened(runner, mind, desk, bots) if isinstance(mind, Mind) else []
+    if not bars and not desk.price(runner.symbol):
+        bars = await desk.exchange.bars(runner.symbol, 1)
     if bars and not desk.price(runner.symbol):
         desk.prices[runner.symbol] = bars[-1].close, bars[-1].ts + bars[-1].timeframe_ms
     if fresh:
@@ -213,6 +212,20 @@ async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> 
             mind.market = desk.price(runner.symbol)
         return
     runner.missed()
+
+
+async def _opened(runner: Runner, mind: Mind, desk: Desk, bots: Bots) -> list[Bar]:
+    """The bars its series began with: as many of its timeframe as there are, so that what recurs has the values it had. None where the
+    series is there already."""
+    source, bars, length = "paper" if desk.mode == PAPER else "bitget", list[Bar](), mind.spec.timeframe_ms
+    async with bots.hub.turn(mind.spec, source):
+        if bots.hub.wants_bars(mind.spec, source):
+            bars = await desk.exchange.bars(runner.symbol, HISTORY_BARS, length)
+        runner.hub, runner.key = bots.hub, bots.hub.open(mind.spec, bars, source)
+    short = bots.hub.short(runner.key)
+    if short is not None:
+        await runner.say("short_history", there=str(short[0]), needed=str(short[1]), timeframe=NAMES[length])
+    return bars
 
 
 async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:

@@ -26,6 +26,7 @@ LINES = {
         "recovering": "{why} Try {attempt} in {seconds} s.",
         "gave_up": "{reason} Not tried again; what is held stays, with its stop at the exchange. Start the bot again when this is mended.",
         "recovered": "It runs again.",
+        "short_history": "Its rules look back on {needed} bars of {timeframe}, and {there} are known: no signal can be relied on before.",
     },
     "ko": {
         "started": "시작: {strategy}, {symbol}, {timeframe}.",
@@ -44,6 +45,7 @@ LINES = {
         "recovering": "{why} {seconds}초 뒤 {attempt}번째로 다시 시도합니다.",
         "gave_up": "{reason} 다시 시도하지 않습니다. 보유 포지션과 거래소의 손절 주문은 그대로 둡니다. 해결한 뒤 봇을 다시 시작하세요.",
         "recovered": "다시 실행 중입니다.",
+        "short_history": "규칙은 {timeframe} 봉 {needed}개를 돌아보는데 {there}개만 있습니다. 그 전에는 신호를 믿을 수 없습니다.",
     },
 }
 # What keeps a bot from running (recovery.Kind): English, Korean. The English sentence is what is kept with the bot.

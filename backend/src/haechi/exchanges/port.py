@@ -177,8 +177,10 @@ class Exchange(Protocol):
 
     async def set_leverage(self, symbol: str, leverage: int, *, cross: bool) -> Outcome: ...
 
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
-        """The last closed bars, oldest first."""
+    async def bars(self, symbol: str, most: int, timeframe_ms: int | None = None) -> list[Bar]:
+        """The last closed bars, oldest first, of the market's own length. timeframe_ms: what makes so many bars of that length (where they
+        begin: core/timeframe.py) and the one under way: longer bars as far back as they are kept, then shorter ones up to now, without a
+        hole, and none of them in two bars of that length. Raises Unreachable or Refused."""
         ...
 
     async def open_orders(self) -> list[OpenOrder]: ...

@@ -171,6 +171,7 @@ class Market:
             self.instants = counted(self.floor, tape, taken_up(self.floor, tape))
         else:
             known_source(self.floor, tape.label)
+            self.venue.before = tape.source.history
 
     # ---- accounts
 

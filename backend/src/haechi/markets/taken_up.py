@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from haechi.markets.feed import SYNTHETIC, WARM_BARS, Instant, Tape
-from haechi.venue.exchange import CANDLES_KEPT
+from haechi.venue.past import BARS_KEPT
 from haechi.venue.store import Place
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def taken_up(floor: Floor, tape: Tape) -> int:
     """Let the floor stand where this tape stood, or for another tape at its beginning -> the number of instants that are past."""
     known, place = known_source(floor, tape.source), floor.place
     played = place.played if known and place is not None else WARM_BARS if tape.label == SYNTHETIC else 0
-    past = deque(islice(tape.instants, max(0, played - tape.first)), maxlen=CANDLES_KEPT)
+    past = deque(islice(tape.instants, max(0, played - tape.first)), maxlen=BARS_KEPT)
     if not known:
         floor.venue.bars_played += len(past)
     floor.remember(past)
@@ -39,6 +39,8 @@ def known_source(floor: Floor, source: str) -> bool:
         log.warning("paper_market_changed", was=place.source, now=source, accounts=len(floor.members))
         floor.epoch, floor.now_ms = floor.last_id, 0
     floor.place = Place(source)
+    for past in floor.venue.past.values():
+        past.forget()
     return False
 
 

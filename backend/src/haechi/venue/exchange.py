@@ -9,10 +9,9 @@ write down can be written together; a listener that fails is logged and stops no
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -24,25 +23,15 @@ from haechi.core.walk import refresh_cross
 from haechi.errors import NotFound
 from haechi.exchanges.port import Bar, Event, Listener, Price
 from haechi.venue.account import Account
+from haechi.venue.past import Past, TickBar
 
 if TYPE_CHECKING:
     from haechi.venue.paper import Paper
 
-CANDLES_KEPT = 5000
+__all__ = ["Ear", "Host", "TickBar", "Venue"]
 
 log = structlog.get_logger(__name__)
-
-
-class TickBar(NamedTuple):
-    """A bar in ticks; `rates` are the funding rates (1e-8) settled before it."""
-
-    ts: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume: float
-    rates: tuple[int, ...] = ()
+Before = Callable[[str, int, int, int], Awaitable[list[Bar]]]  # symbol, how many bars of which length, before which time
 
 
 @dataclass(frozen=True)
@@ -71,7 +60,9 @@ class Venue:
         self.accounts: dict[str, Account] = {}
         self.ears: dict[str, dict[str, list[Ear]]] = {}  # of each account, by symbol
         self.last: dict[str, TickBar] = {}
-        self.candles: dict[str, deque[TickBar]] = {one.symbol: deque(maxlen=CANDLES_KEPT) for one in instruments}
+        self.past = {one.symbol: Past(timeframe_ms) for one in instruments}
+        self.candles = {symbol: past.bars for symbol, past in self.past.items()}
+        self.before: Before | None = None  # where there is more of the past: the market that is carried here
         self.bars_played = 0
         self.halted = False  # nobody knows where the markets stand: no order is taken
         self.settle: Callable[[], None] = lambda: None  # writes down what has happened; called before it is told
@@ -165,7 +156,7 @@ class Venue:
         """The bars of this instant are over: marked, kept and told."""
         for symbol, bar in bars.items():
             self.last[symbol] = bar
-            self.candles[symbol].append(bar)
+            self.past[symbol].add(bar)
         places = [self.market[symbol] for symbol in bars]
         prices = [bar.close for bar in bars.values()]
         for account in self.accounts.values():
@@ -218,11 +209,18 @@ class Venue:
                     if account is not None:
                         account.told = before
 
-    def told(self, symbol: str, bar: TickBar) -> Bar:
-        """A bar in prices."""
+    async def looked_back(self, symbol: str, most: int, length_ms: int) -> list[Bar]:
+        """As the port's `bars`."""
+        past = self.past[symbol]
+        if self.before is not None and most > 1 and past.bars and past.reach(length_ms) < most:
+            return await self.before(symbol, most, length_ms, past.bars[-1].ts + self.timeframe_ms)
+        return [self.told(symbol, bar, length) for length, bar in past.joined(length_ms, most)]
+
+    def told(self, symbol: str, bar: TickBar, length_ms: int = 0) -> Bar:
+        """A bar in prices. length_ms: another than the market's."""
         one = self.instruments[self.market[symbol]]
-        return Bar(symbol, self.timeframe_ms, bar.ts, one.price(bar.open), one.price(bar.high), one.price(bar.low), one.price(bar.close),
-                   bar.volume)
+        return Bar(symbol, length_ms or self.timeframe_ms, bar.ts, one.price(bar.open), one.price(bar.high), one.price(bar.low),
+                   one.price(bar.close), bar.volume)
 
     async def _tell_bars(self, bars: Sequence[Bar]) -> None:
         """Every account at the same time; one account's listeners in order."""

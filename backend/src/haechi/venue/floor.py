@@ -55,7 +55,7 @@ class Floor:
                  slippage: Decimal = SLIPPAGE) -> None:
         self.venue, self.clock, self.seed, self.store, self.slippage = venue, clock, seed, store, slippage
         self.instruments, self.market = venue.instruments, venue.market
-        self.markets = [Market(m, one, venue.candles[one.symbol], venue.timeframe_ms) for m, one in enumerate(self.instruments)]
+        self.markets = [Market(m, one, venue.past[one.symbol], venue.timeframe_ms) for m, one in enumerate(self.instruments)]
         self.contracts: list[Contract] = [contract_of(one) for one in self.instruments]
         self.members: dict[str, Member] = {}
         self.keys: dict[str, ApiKey] = {}
@@ -231,7 +231,7 @@ class Floor:
         """Bars of before: shown and learned from, met by nobody. Accounts are marked at the last of them."""
         for bars in past:
             for symbol, bar in bars.items():
-                self.venue.candles[symbol].append(bar)
+                self.venue.past[symbol].add(bar)
                 self.venue.last[symbol] = bar
         for account in self.venue.accounts.values():
             for symbol, bar in self.venue.last.items():

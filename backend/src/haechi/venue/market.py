@@ -7,15 +7,16 @@ labelled synthetic in the documentation; orders fill without limit where the pri
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from haechi.core.instrument import Instrument
-from haechi.venue.exchange import TickBar
+from haechi.core.timeframe import anchor
 from haechi.venue.moments import Book
+from haechi.venue.past import BARS_KEPT, Past, TickBar
 from haechi.venue.records import PublicTrade
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Day(msgspec.Struct, frozen=True):
 class Market:
     """`point` in ticks, 0 before the first price. `bar` is the one under way, None between two."""
 
-    def __init__(self, m: int, one: Instrument, bars: deque[TickBar], timeframe_ms: int) -> None:
-        self.m, self.one, self.bars, self.timeframe_ms = m, one, bars, timeframe_ms
+    def __init__(self, m: int, one: Instrument, past: Past, timeframe_ms: int) -> None:
+        self.m, self.one, self.past, self.bars, self.timeframe_ms = m, one, past, past.bars, timeframe_ms
         self.point = 0
         self.bar: TickBar | None = None
         self.trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT)
@@ -204,12 +205,13 @@ class Market:
                      next_funding_ms, contract.open_interest, one.price(utc), _change(self.point, utc), now_ms)
 
     def candles(self, timeframe_ms: int, offset_ms: int, start: int | None, end: int | None, most: int, *, finished: bool) -> list[TickBar]:
-        """Ascending; bars of the market's own length put together. Nothing where finer bars are asked for than there are."""
+        """Ascending; shorter bars put together. Nothing where finer bars are asked for than there are."""
         if timeframe_ms % self.timeframe_ms:
             return []
         made: deque[TickBar] = deque(maxlen=most)
-        played = [*self.bars, *([self.bar] if self.bar else [])]
-        if start is None and end is None:
+        newest = start is None and end is None
+        played = [*self._made_of(timeframe_ms, offset_ms, most + 1 if newest else BARS_KEPT), *([self.bar] if self.bar else [])]
+        if newest:
             played = played[-(most + 1) * (timeframe_ms // self.timeframe_ms):]  # the first of them may be cut: it is not asked for
         for bar in together(played, timeframe_ms, offset_ms):
             if (start is None or bar.ts >= start) and (end is None or bar.ts < end):
@@ -219,6 +221,13 @@ class Market:
         bars = list(made)
         last = self.bar.ts if self.bar else (self.bars[-1].ts + self.timeframe_ms if self.bars else 0)
         return [bar for bar in bars if not finished or bar.ts + timeframe_ms <= last]
+
+
+    def _made_of(self, timeframe_ms: int, offset_ms: int, most: int) -> Iterable[TickBar]:
+        """Longer bars where they are kept and begin where those that are asked for do."""
+        if timeframe_ms == self.timeframe_ms or offset_ms != anchor(timeframe_ms) % timeframe_ms:
+            return self.bars
+        return (bar for _, bar in self.past.joined(timeframe_ms, most))
 
 
 def together(bars: Sequence[TickBar], timeframe_ms: int, offset_ms: int) -> Iterator[TickBar]:

@@ -165,10 +165,9 @@ class Paper:
         m = self.venue.market.get(symbol)
         return None if m is None else self.venue.instruments[m]
 
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
-        """The last closed bars, oldest first."""
+    async def bars(self, symbol: str, most: int, timeframe_ms: int | None = None) -> list[Bar]:
         self.venue.index(symbol)
-        return [self.venue.told(symbol, bar) for bar in list(self.venue.candles[symbol])[-most:]]
+        return await self.venue.looked_back(symbol, most, timeframe_ms or self.venue.timeframe_ms)
 
     async def open_orders(self) -> list[OpenOrder]:
         return [self._shown(m, order) for m in range(len(self.venue.instruments))

@@ -19,7 +19,7 @@ from haechi.core import layout as at
 from haechi.core.matching import Order
 from haechi.core.plan import Costs
 from haechi.core.units import unscaled
-from haechi.venue import plans
+from haechi.venue import past_rows, plans
 from haechi.venue.clearing import Clearing
 from haechi.venue.member import Member
 from haechi.venue.records import ApiKey, Bill, ClosedPosition, FillRecord, OrderRecord, PlanRecord
@@ -85,7 +85,7 @@ class Store:
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(SCHEMA)
+        self._db.executescript(SCHEMA + past_rows.SCHEMA)
         self._written: dict[tuple[str, str], str] = {}  # the newest id written, of what is only ever added
 
     def close(self) -> None:
@@ -106,6 +106,8 @@ class Store:
             self._db.executemany("DELETE FROM records WHERE member = ?", gone)
             self._db.executemany("DELETE FROM members WHERE name = ?", gone)
             self._db.execute("INSERT OR REPLACE INTO floor VALUES ('session', ?)", (session,))
+            past_rows.write(self._db, floor)
+        past_rows.written(floor)
         for member in there:
             member.dirty.clear()
             for kind, added in lists_of(member):
@@ -161,6 +163,7 @@ class Store:
         bills = [(name, "bill", bill.bill_id, msgspec.json.encode(bill)) for name, (_, kept) in members.items() for bill in kept]
         with self._transaction():
             self._db.execute("DELETE FROM records")
+            self._db.execute("DELETE FROM bars")
             self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", bills)
             self._db.executemany("UPDATE members SET body = ? WHERE name = ?",
                                  [(msgspec.json.encode(one), name) for name, (one, _) in members.items()])
@@ -189,6 +192,7 @@ class Store:
         floor.keys = {key.key: key for key in session.keys}
         for market, point in zip(floor.markets, session.points, strict=True):
             market.point = point
+        past_rows.restore(self._db, floor)
         for name, kept in self.snapshots().items():
             self._member(floor, name, kept)
 

@@ -237,14 +237,16 @@ class FaultyExchange:
     async def instrument(self, symbol: str) -> Instrument | None:
         return await self._read("instrument", lambda then: self.world.rules.get(symbol))
 
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
+    async def bars(self, symbol: str, most: int, timeframe_ms: int | None = None) -> list[Bar]:
         """A stale reading side has not got the newest yet."""
         def newest(then: int) -> list[Bar]:
             venue = self.world.venue
-            found = [venue.told(symbol, bar) for bar in venue.candles[symbol]]
+            wanted = timeframe_ms or venue.timeframe_ms
+            found = [venue.told(symbol, bar, length) for length, bar in venue.past[symbol].joined(wanted, most + 3)]
             if self.faults.on("bars_stale"):
                 found = found[:-3]
-            return [bar for bar in found if bar.ts + bar.timeframe_ms <= then + 1][-most:]
+            over = [bar for bar in found if bar.ts + bar.timeframe_ms <= then + 1]
+            return over[-most:] if wanted == venue.timeframe_ms else over
 
         found = await self._read("bars", newest)
         for bar in found:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from haechi.bots.mind import Mind, Spec
+from haechi.bots.runner import HISTORY_BARS
 from haechi.bots.series import Series
+from haechi.bots.signals import SignalHub
+from haechi.bots.starting import _opened
+from haechi.bots.words import sentence
 from haechi.core.bars import Bars
 from haechi.core.instrument import Instrument
 from haechi.core.plan import Costs
+from haechi.core.strategies import find
 from haechi.exchanges.port import Bar, Fill
 from haechi.markets.resample import resample
 from haechi.markets.synthetic import synthetic_bars
 from haechi.markets.timeframes import DAY, HOUR, MINUTE, TIMEFRAMES
+from haechi.venue.exchange import TickBar, Venue
+from haechi.venue.past import Past
 
 ONE = Instrument("BTCUSDT", tick=Decimal("0.1"))
 START = 1_767_225_600_000  # a Thursday
@@ -65,3 +74,60 @@ def test_a_fill_belongs_to_the_week_that_began_on_monday(monkeypatch: pytest.Mon
     for at in (MONDAY, MONDAY + 3 * DAY, MONDAY + 7 * DAY - 1):
         mind.heard(Fill("1", "c", "BTCUSDT", "buy", Decimal(1), Decimal(60_000), Decimal(0), Decimal(0), False, Decimal(60_000), at), "entry")
     assert told == [MONDAY] * 3
+
+
+@pytest.mark.parametrize("name", ["15m", "1h", "4h", "1d"])
+@pytest.mark.parametrize("at", [9_000, 9_359, 9_360, 9_361])  # around the end of a bar of each length
+def test_a_series_that_begins_with_longer_bars_goes_on_like_one_that_never_stopped(name: str, at: int) -> None:
+    length, (_, bars) = TIMEFRAMES[name], made(10_000)
+    never, again, past = Series(ONE, length), Series(ONE, length), Past(MINUTE)
+    for bar in bars[:at]:
+        never.take(bar)
+        past.add(TickBar(bar.ts, *(ONE.ticks(price) for price in (bar.open, bar.high, bar.low, bar.close)), bar.volume))
+    venue = Venue([ONE], timeframe_ms=MINUTE)
+    again.refill([venue.told("BTCUSDT", bar, kept) for kept, bar in past.joined(length, 5_000)])
+    assert rows_of(again) == rows_of(never) and again.next_ms == never.next_ms
+    for bar in bars[at:]:
+        never.take(bar)
+        again.take(bar)
+        assert not again.stale
+    assert rows_of(again) == rows_of(never)
+
+
+async def test_the_past_is_read_once_for_all_that_begin_at_the_same_time() -> None:
+    hub, (_, bars), asked = SignalHub(), made(200), []
+    spec = Spec("rsi", {}, {}, ONE, Costs(), 15 * MINUTE)
+
+    class Read:
+        """Of starting._opened: a desk whose exchange takes its time."""
+
+        mode, exchange = "live", None
+
+        async def bars(self, symbol: str, most: int, timeframe_ms: int) -> list[Bar]:
+            asked.append((symbol, most, timeframe_ms))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            return bars
+
+    desk = Read()
+    desk.exchange = desk  # type: ignore[assignment]
+    said: list[tuple[str, dict[str, str]]] = []
+
+    async def say(code: str, **facts: str) -> None:
+        said.append((code, facts))
+
+    runners = [SimpleNamespace(symbol="BTCUSDT", say=say) for _ in range(40)]
+    found = await asyncio.gather(*(_opened(one, Mind(spec), desk, SimpleNamespace(hub=hub)) for one in runners))  # type: ignore[arg-type]
+    assert asked == [("BTCUSDT", HISTORY_BARS, 15 * MINUTE)]
+    assert sum(map(bool, found)) == 1 and len({one.key for one in runners}) == 1
+    facts = {"there": str(200 // 15), "needed": str(find("rsi").warm_up({})), "timeframe": "15m"}
+    assert said == [("short_history", facts)] * 40
+    assert "15 bars of 15m, and 13 are known" in sentence("en", "short_history", facts)
+    assert "15m 봉 15개" in sentence("ko", "short_history", facts)
+
+
+async def test_rules_that_have_what_they_look_back_on_say_nothing_of_it() -> None:
+    hub, (_, bars) = SignalHub(), made(400)
+    key = hub.open(Spec("rsi", {}, {}, ONE, Costs(), 15 * MINUTE), bars)
+    assert hub.short(key) is None
+    assert hub.short(hub.open(Spec("rsi", {"period": 40}, {}, ONE, Costs(), 15 * MINUTE), [])) == (26, 41)

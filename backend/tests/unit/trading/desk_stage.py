@@ -178,7 +178,7 @@ class Scripted:
         await self._ask()
         return Balance(self.wallet, self.wallet, self.wallet)
 
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
+    async def bars(self, symbol: str, most: int, timeframe_ms: int | None = None) -> list[Bar]:
         return []
 
     async def instrument(self, symbol: str) -> Instrument:

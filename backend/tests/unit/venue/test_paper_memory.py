@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,23 @@ async def test_a_long_run_is_taken_up_without_playing_it_all_again(tmp_path: Pat
     await steps(first, 50)
     await steps(second, 50)
     assert second.venue.last == first.venue.last
+
+
+@pytest.mark.parametrize("minutes", [3, 15, 60, 240, 1440, 3 * 1440, 7 * 1440])
+async def test_longer_bars_reach_back_further_than_what_is_taken_up(tmp_path: Path, minutes: int) -> None:
+    first = started(tmp_path)
+    first.floor.remember(list(islice(first.instants, 14_003)))
+    await steps(first, 4)
+    here, there = first.open_account("a", **TERMS), (second := started(tmp_path)).open_account("a", **TERMS)
+    wanted = await here.bars("BTCUSDT", 5_000, minutes * 60_000)
+    assert await there.bars("BTCUSDT", 5_000, minutes * 60_000) == wanted
+    assert wanted[0].ts <= START + max(0, 14_007 - 5_000 * minutes) * 60_000 + minutes * 60_000
+    for market in (first, second):
+        market.floor.remember(list(islice(market.instants, 2_000)))
+    assert await there.bars("BTCUSDT", 5_000, minutes * 60_000) == await here.bars("BTCUSDT", 5_000, minutes * 60_000)
+    other = started(tmp_path, seed=8)
+    bars = await other.open_account("a", **TERMS).bars("BTCUSDT", 5_000, minutes * 60_000)
+    assert all(bar.ts < other.venue.last["BTCUSDT"].ts and bar not in wanted for bar in bars[:-1]), "nothing of the market of before"
 
 
 async def test_another_market_keeps_positions_and_marks_them_at_its_price(tmp_path: Path) -> None:

@@ -162,9 +162,8 @@ class Bitget:
     async def instrument(self, symbol: str) -> Instrument | None:
         return await self.market.instrument(symbol)
 
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
-        """The last closed bars, oldest first."""
-        found = await self.market.bars(symbol, most)
+    async def bars(self, symbol: str, most: int, timeframe_ms: int | None = None) -> list[Bar]:
+        found = await self.market.bars(symbol, most, timeframe_ms)
         self.feed.handed(symbol, found)
         return found
 

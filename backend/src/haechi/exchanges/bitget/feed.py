@@ -39,7 +39,8 @@ class Feed:
     def handed(self, name: str, bars: list[Bar]) -> None:
         """Somebody was given these bars as history: what follows them is news."""
         if bars:
-            self.last[name] = max(bars[-1].ts, self.last.get(name, 0)) if name in self.ears.symbols() else bars[-1].ts
+            newest = bars[-1].ts + bars[-1].timeframe_ms - self.market.timeframe_ms  # the last one may be longer than those that follow
+            self.last[name] = max(newest, self.last.get(name, 0)) if name in self.ears.symbols() else newest
 
     # ---- what the stream brings
 

@@ -7,7 +7,10 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+import structlog
+
 from haechi.core.instrument import Instrument, Tier
+from haechi.core.timeframe import floor_to
 from haechi.core.units import UnitError
 from haechi.exchanges.bitget import parse
 from haechi.exchanges.bitget.answers import Unreadable
@@ -24,9 +27,12 @@ HOUR = 60 * MINUTE
 # ms -> Bitget's word; without "utc" the longer ones are counted from midnight in UTC+8
 GRANULARITIES = {MINUTE: "1m", 3 * MINUTE: "3m", 5 * MINUTE: "5m", 15 * MINUTE: "15m", 30 * MINUTE: "30m", HOUR: "1H", 4 * HOUR: "4H",
                  6 * HOUR: "6Hutc", 12 * HOUR: "12Hutc", 24 * HOUR: "1Dutc", 72 * HOUR: "3Dutc", 168 * HOUR: "1Wutc"}
+COUNTED_SOMEHOW = frozenset({72 * HOUR, 168 * HOUR})  # from which day is written nowhere; they are made of days
 NEW_ROWS, PAST_ROWS = 1_000, 200
 PAST_PAGES_MAX = 60
 PLACES_MAX = 18
+
+log = structlog.get_logger(__name__)
 
 
 class Market:
@@ -67,49 +73,94 @@ class Market:
 
     # ---- bars
 
-    async def bars(self, name: str, most: int) -> list[Bar]:
-        """The last closed bars, oldest first, at most `most`."""
-        found = {bar.ts: bar for bar in await self.recent(name, min(most + 1, NEW_ROWS))}
+    async def bars(self, name: str, most: int, timeframe_ms: int | None = None, *, before_ms: int | None = None) -> list[Bar]:
+        """As the port's. before_ms: only what has ended by then, at the market's own time."""
+        if timeframe_ms is None or timeframe_ms == self.timeframe_ms:
+            return (await self._closed(name, most, self.timeframe_ms, before_ms=before_ms))[-most:] if most > 0 else []
+        first, *finer = self._lengths(timeframe_ms)
+        rows = most * (timeframe_ms // first)
+        found = (await self._closed(name, rows, first, before_ms=before_ms))[-rows:]
+        for length in finer:
+            found += await self._after(found, name, timeframe_ms, length, before_ms)
+        return found
+
+    def _lengths(self, timeframe_ms: int) -> list[int]:
+        """Of which bars a longer one and the one under way are made, longest first: from the second on one request is enough."""
+        if timeframe_ms % self.timeframe_ms:
+            raise Refused(f"bars of {timeframe_ms // MINUTE} minutes cannot be made of bars of {self.timeframe_ms // MINUTE}")
+        known = [length for length in GRANULARITIES if length not in COUNTED_SOMEHOW and length % self.timeframe_ms == 0]
+        found = [max((length for length in known if timeframe_ms % length == 0), default=self.timeframe_ms)]
+        while found[-1] > self.timeframe_ms:
+            few = found[-1] // self.timeframe_ms < NEW_ROWS
+            found.append(self.timeframe_ms if few else max(length for length in known if length < found[-1] and found[-1] % length == 0))
+        return found
+
+    async def _after(self, longer: list[Bar], name: str, timeframe_ms: int, length: int, before_ms: int | None) -> list[Bar]:
+        """The bars of this length that have closed since the last of the longer ones ended; where none has, those of one bar."""
+        if not longer:
+            return await self._closed(name, timeframe_ms // length, length, before_ms=before_ms)
+        end = longer[-1].ts + longer[-1].timeframe_ms
+        found = await self._closed(name, longer[-1].timeframe_ms // length + 1, length, since_ms=end, before_ms=before_ms)
+        return [bar for bar in found if bar.ts >= end]
+
+    async def _closed(self, name: str, most: int, length: int, *, since_ms: int | None = None, before_ms: int | None = None) -> list[Bar]:
+        """The last closed bars: at least `most`, or with since_ms back to there, as far as there are."""
+        found = {bar.ts: bar for bar in await self.recent(name, min(most + 1, NEW_ROWS), length, before_ms=before_ms)}
         for _ in range(PAST_PAGES_MAX):
-            if len(found) >= most or not found:
+            if not found or (len(found) >= most if since_ms is None else min(found) <= since_ms):
                 break
-            older = await self._past(name, min(found))
-            fresh = {bar.ts: bar for bar in older if bar.ts < min(found)}
+            fresh = {bar.ts: bar for bar in await self._past(name, min(found), length) if bar.ts < min(found)}
             if not fresh:
                 break
             found |= fresh
-        return [found[ts] for ts in sorted(found)][-most:] if most > 0 else []
+        return [found[ts] for ts in sorted(found)]
 
     async def with_open(self, name: str, most: int) -> list[Bar]:
         """At most `most` closed bars and the one under way, oldest first."""
         older = await self.bars(name, most) if most >= NEW_ROWS else []
-        data = await self.rest.read(CANDLES, self._asked(name, str(min(most + 1, NEW_ROWS))))
-        found = {bar.ts: bar for bar in [*older, *readable(CANDLES, self._rows(name), data)]}
+        found = {bar.ts: bar for bar in [*older, *await self._newest(name, most + 1, self.timeframe_ms)]}
         return [found[ts] for ts in sorted(found)]
 
-    async def recent(self, name: str, rows: int) -> list[Bar]:
-        """Closed bars of the newest rows: those whose end the market's time has passed when they are read."""
-        found = await self._newest(name, rows)
+    async def recent(self, name: str, rows: int, length: int = 0, *, before_ms: int | None = None) -> list[Bar]:
+        """Closed bars of the newest rows: those whose end the market's time has passed when they are read. length 0: the market's own."""
+        length = length or self.timeframe_ms
+        found = await self._newest(name, rows, length)
         if not found:
             return []
         now = (await self.price(name)).time_ms
-        if now >= found[-1].ts + self.timeframe_ms:
-            found = await self._newest(name, rows)  # it was read before we knew that it is over: perhaps before it was
-        return [bar for bar in found if bar.ts + self.timeframe_ms <= now]
+        if now >= found[-1].ts + length:
+            found = await self._newest(name, rows, length)  # it was read before we knew that it is over: perhaps before it was
+        return [bar for bar in found if bar.ts + length <= (now if before_ms is None else min(now, before_ms))]
 
-    async def _newest(self, name: str, rows: int) -> list[Bar]:
-        data = await self.rest.read(CANDLES, self._asked(name, str(min(max(rows, 2), NEW_ROWS))))
-        return readable(CANDLES, self._rows(name), data)
+    async def _newest(self, name: str, rows: int, length: int) -> list[Bar]:
+        data = await self.rest.read(CANDLES, self._asked(name, str(min(max(rows, 2), NEW_ROWS)), length))
+        return readable(CANDLES, self._rows(name, length), data)
 
-    async def _past(self, name: str, before: int) -> list[Bar]:
-        data = await self.rest.read(HISTORY_CANDLES, self._asked(name, str(PAST_ROWS)) | {"endTime": str(before)})
-        return readable(HISTORY_CANDLES, self._rows(name), data)
+    async def _past(self, name: str, before: int, length: int) -> list[Bar]:
+        """Nothing where they would be older than what is kept: some exchanges tell it by an empty list, some by a no."""
+        try:
+            data = await self.rest.read(HISTORY_CANDLES, self._asked(name, str(PAST_ROWS), length) | {"endTime": str(before)})
+        except Refused as error:
+            if (error.details or {}).get("word") != "parameter":
+                raise
+            log.info("bitget_history_ends", symbol=name, granularity=GRANULARITIES[length], before_ms=before, why=error.message)
+            return []
+        return readable(HISTORY_CANDLES, self._rows(name, length), data)
 
-    def _asked(self, name: str, limit: str) -> dict[str, str]:
-        return {"symbol": name, "productType": PRODUCT, "granularity": GRANULARITIES[self.timeframe_ms], "limit": limit}
+    def _asked(self, name: str, limit: str, length: int) -> dict[str, str]:
+        return {"symbol": name, "productType": PRODUCT, "granularity": GRANULARITIES[length], "limit": limit}
 
-    def _rows(self, name: str) -> Callable[[Any], list[Bar]]:
-        return partial(parse.bars, of=name, timeframe_ms=self.timeframe_ms)
+    def _rows(self, name: str, length: int) -> Callable[[Any], list[Bar]]:
+        return partial(on_the_grid if length != self.timeframe_ms else parse.bars, of=name, timeframe_ms=length)
+
+
+def on_the_grid(data: Any, *, of: str, timeframe_ms: int) -> list[Bar]:
+    """Longer bars must begin where ours do, or a strategy would see others than in its back-test."""
+    found = parse.bars(data, of=of, timeframe_ms=timeframe_ms)
+    odd = next((bar.ts for bar in found if floor_to(bar.ts, timeframe_ms) != bar.ts), None)
+    if odd is not None:
+        raise Unreadable(f"a {GRANULARITIES[timeframe_ms]} bar begins at {odd}")
+    return found
 
 
 def price_of(data: Any) -> Price:

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from haechi.core.instrument import Instrument
 from haechi.core.units import SCALE
 from haechi.errors import BadInput
@@ -26,11 +28,13 @@ from haechi.venue.moments import Book
 if TYPE_CHECKING:
     import aiohttp
 
+    from haechi.exchanges.port import Bar
     from haechi.platform.clock import Clock
 
 CHANNELS = ("trade", "books15", "ticker")
 IDLE_MS = 30_000  # without any data the stream is cut and made anew
 IDS_KEPT = 2_000  # trades remembered, so that one told twice counts once
+PRICES = ("open", "high", "low", "close")
 SIDES = {"buy": 1, "sell": -1}
 
 
@@ -84,6 +88,12 @@ class BitgetPublic:
         one = self.instruments[m]
         return {bar.ts: TickBar(bar.ts, *(one.ticks_nearest(price) for price in (bar.open, bar.high, bar.low, bar.close)), bar.volume)
                 for bar in await self.market.with_open(one.symbol, most)}
+
+    async def history(self, symbol: str, most: int, timeframe_ms: int, before_ms: int) -> list[Bar]:
+        """As the port's `bars`, of what had ended by then, on our instrument's grid."""
+        one = self.instruments[self.places[symbol]]
+        return [msgspec.structs.replace(bar, **{name: one.price(one.ticks_nearest(getattr(bar, name))) for name in PRICES})
+                for bar in await self.market.bars(symbol, most, timeframe_ms, before_ms=before_ms)]
 
     # ---- what the stream brings
 
