@@ -264,12 +264,15 @@ class Runner:
                 return None
             found = self.hub.signal(self.key, bar)
             self.missed(before=bar.ts if found is None else found.whole.ts)
+        elif found is not None and 0 <= self.mind.bar_ts < found.whole.ts - found.whole.timeframe_ms:
+            self.missed(before=found.whole.ts)  # the bars are everybody's: others were told the one that we were not
         return found
 
     def missed(self, *, before: int | None = None) -> None:
-        """Bars that closed while nobody told of them are thought over: their entries are dropped, their exits are not."""
+        """Bars that closed while nobody told of them are thought over: their entries are dropped, their exits are not. One that has not
+        closed any bar has missed none. before: those that opened before this moment only."""
         mind = self.mind
-        if self.hub is None or self.key is None or not isinstance(mind, Mind):
+        if self.hub is None or self.key is None or not isinstance(mind, Mind) or mind.bar_ts < 0:
             return
         for signal in self.hub.since(self.key, mind.bar_ts):
             if before is None or signal.whole.ts < before:

@@ -200,18 +200,15 @@ async def _terms(bot: Bot, mind: Mind | GridMind, desk: Desk) -> None:
 
 
 async def _look_back(runner: Runner, desk: Desk, bots: Bots, *, fresh: bool) -> None:
-    """The past bars for its strategy; what closed while it was away is thought over, its entries dropped."""
+    """The past bars for its strategy."""
     mind = runner.mind
     bars = await _opened(runner, mind, desk, bots) if isinstance(mind, Mind) else []
     if not bars and not desk.price(runner.symbol):
         bars = await desk.exchange.bars(runner.symbol, 1)
     if bars and not desk.price(runner.symbol):
         desk.prices[runner.symbol] = bars[-1].close, bars[-1].ts + bars[-1].timeframe_ms
-    if fresh:
-        if isinstance(mind, Mind):
-            mind.market = desk.price(runner.symbol)
-        return
-    runner.missed()
+    if fresh and isinstance(mind, Mind):
+        mind.market = desk.price(runner.symbol)
 
 
 async def _opened(runner: Runner, mind: Mind, desk: Desk, bots: Bots) -> list[Bar]:
@@ -229,7 +226,10 @@ async def _opened(runner: Runner, mind: Mind, desk: Desk, bots: Bots) -> list[Ba
 
 
 async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:
-    """What was booked after its state was saved is told to it now, and what is booked while we read. Nothing is awaited afterwards."""
+    """What was booked after its state was saved is told to it now, and what is booked while we read. Nothing is awaited afterwards.
+
+    Bars that closed while it was away are thought over in their place between: an exit of a bar is for what was held then.
+    """
     unheard = runner.desk.unheard
     unheard.add(bot.id)
     while bot.id in unheard:
@@ -238,10 +238,13 @@ async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:
         async with bots.database.reading() as session:
             missed = await heard_after(session, bot.user_id, bot.id, runner.booked)
         for event, role in missed:
+            runner.missed(before=event.time_ms - runner.mind.spec.timeframe_ms + 1)
             runner.journal.write("fill" if hasattr(event, "client_id") else "paid" if hasattr(event, "payment_id") else "liquidated",
                                  role=role, event=event)
             runner.mind.heard(event, role)
             runner.booked += 1
+            runner.exiting = runner.exiting and runner.mind.position != 0
+    runner.missed()
 
 
 def _agrees(runner: Runner, desk: Desk) -> None:
