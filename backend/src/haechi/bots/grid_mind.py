@@ -71,11 +71,6 @@ class GridMind:
         return self.memory.worth(self.memory.close, self.spec.instrument.unit) if self.memory.close else self.memory.wallet
 
     @property
-    def loss_today(self) -> int:
-        """Since the start: a grid's loss is judged as a whole."""
-        return max(self.memory.capital - self.equity, 0)
-
-    @property
     def protected(self) -> bool:
         """Whether a stop order ever rests: the stop on the side where the grid can lose."""
         direction = self.spec.grid.direction
@@ -113,10 +108,6 @@ class GridMind:
 
     # ---- events
 
-    def learn(self, bar: Bar) -> None:
-        """A grid has no use for the past; it knows where the market stood."""
-        self.memory.point = self.spec.instrument.ticks(bar.close)
-
     def heard(self, event: Fill | Paid | Liquidated | Price | Bar, role: str = "", signal: object = None) -> list[Wanted]:
         """signal: grids have none; the argument is that of every mind."""
         one = self.spec.instrument
@@ -134,10 +125,6 @@ class GridMind:
             case Bar():
                 return [*self._closed(one.ticks_nearest(event.close)), *self._leaving()]
         return self._leaving()
-
-    def missed(self, bar: Bar, signal: object = None) -> list[Wanted]:
-        """A bar that closed while nobody looked: its exits are still wished; lines that filled meanwhile are told as fills."""
-        return [wish for wish in self.heard(bar) if wish.reduce_only]
 
     def _closes(self, event: Price) -> bool:
         """The venue in this process tells a bar's close at its last millisecond; what it decides is then still traded there."""
@@ -293,9 +280,7 @@ class GridMind:
     def refused(self, role: str, reason: str) -> None:
         """Not taken, or gone. A line, and the start, are asked for again at the next close; UnitError where that cannot mend it."""
         memory = self.memory
-        if role == EXIT:
-            memory.exit_left, memory.exit_due = 0, True
-        elif role == STOP:
+        if role == STOP:
             memory.exit_due = memory.exit_due or bool(memory.ended_by)
         elif role == ODD:
             if reason in FINAL and self.ladder is not None and memory.held is not None:

@@ -14,7 +14,7 @@ import msgspec
 
 from haechi.bots.signals import Signal, said_of
 from haechi.core.instrument import Instrument
-from haechi.core.layout import DAY_EQUITY, TRADES
+from haechi.core.layout import TRADES
 from haechi.core.live import LiveEngine, LiveState, Wanted
 from haechi.core.plan import Costs
 from haechi.core.timeframe import floor_to
@@ -57,10 +57,6 @@ class Mind:
         self._number = 0
 
     # ---- events
-
-    def learn(self, bar: Bar) -> None:
-        """The last bar from before the start: where the market stood. Not acted on."""
-        self.market = bar.close
 
     def heard(self, event: Fill | Paid | Liquidated | Price | Bar, role: str = "", signal: Signal | None = None) -> list[Wanted]:
         """signal: with a Bar that completes one of the bot's timeframe."""
@@ -168,10 +164,6 @@ class Mind:
     def equity(self) -> int:
         """At the last close, in 1e-8."""
         return self.engine.equity
-
-    @property
-    def loss_today(self) -> int:
-        return max(int(self.engine.machine.state[0, DAY_EQUITY]) - self.equity, 0)
 
     @property
     def name(self) -> str:

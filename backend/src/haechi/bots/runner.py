@@ -6,17 +6,17 @@ Entries are wishes, sent once. What should rest, and an exit that was wished, ar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, insert, update
 
+from haechi.bots.ending import Ending
 from haechi.bots.grid_mind import START, GridMind
 from haechi.bots.mind import Mind
-from haechi.bots.models import BotState
 from haechi.bots.signals import Signal, SignalHub, SignalKey
+from haechi.bots.states import Saved, saving
 from haechi.bots.why import Whys
 from haechi.core import risk
 from haechi.core.live import Wanted
@@ -38,14 +38,8 @@ from haechi.trading.working import Ticket
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
 HISTORY_BARS = 5000  # of the bot's timeframe
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
-ROUND_MS = 60_000  # no reconciliation takes longer
-PROOF_AGAIN_S = 1
 EXIT, ENTRY = "exit", "entry"
 ONCE = frozenset({ENTRY, START})  # sent once, for one moment: the plan hears of every refusal
-STATES = BotState.__table__
-INSERT_STATE = insert(STATES)  # type: ignore[arg-type]
-UPDATE_STATE = (update(STATES).where(STATES.c.user_id == bindparam("of_user"), STATES.c.bot_id == bindparam("of_bot"))  # type: ignore[arg-type]
-                .values(body=bindparam("body"), updated_ms=bindparam("updated_ms")))
 # Refusals that pass by themselves: what should rest is tried again, the plan does not hear of them.
 PASSING = risk.PASSING | frozenset({
     "doubt", "killed", "stale_data", "clock_skew", "unknown", "reduces_at_most", "rate", "maintenance",
@@ -64,14 +58,6 @@ class Stop(msgspec.Struct, frozen=True):
 
 class Poke(msgspec.Struct, frozen=True):
     """Look again at what should rest."""
-
-
-class Saved(msgspec.Struct):
-    """Body of a BotState. heard: how many of its bookings the mind knows; exiting: an exit is wanted until nothing is held."""
-
-    heard: int
-    mind: str
-    exiting: bool = False
 
 
 Heard = Event | Stop | Poke
@@ -97,8 +83,7 @@ class Runner:
         self._unsaved_bars = 0
         self._fills_waiting = 0  # of its inbox: their orders are over, and its mind does not know
         self._told: set[tuple[str, str]] = set()  # refusals of what rests that the log has
-        self._proved: set[str] = set()  # orders after whose taking away the account was looked at once more
-        self._proof: asyncio.Task[None] | None = None
+        self._ending = Ending(self)
 
     # ---- the desk's side
 
@@ -178,7 +163,7 @@ class Runner:
 
     async def close(self) -> None:
         """At the end of the process: nothing more is heard, nothing is sent."""
-        tasks = [task for task in (self._task, self._proof) if task is not None]
+        tasks = [task for task in (self._task, self._ending.task) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -264,7 +249,7 @@ class Runner:
                 return None
             found = self.hub.signal(self.key, bar)
             self.missed(before=bar.ts if found is None else found.whole.ts)
-        elif found is not None and 0 <= self.mind.bar_ts < found.whole.ts - found.whole.timeframe_ms:
+        elif found is not None and isinstance(self.mind, Mind) and self.mind.bar_ts < found.whole.ts - found.whole.timeframe_ms:
             self.missed(before=found.whole.ts)  # the bars are everybody's: others were told the one that we were not
         return found
 
@@ -373,12 +358,6 @@ class Runner:
 
     # ---- its state
 
-    def _saved(self) -> str:
-        """Beside it goes what leaves: the journal comes before both."""
-        self.journal.close()
-        self._unsaved_bars = 0
-        return msgspec.json.encode(Saved(self.booked, self.mind.snapshot(), self.exiting)).decode()
-
     def _journal_anew(self) -> None:
         """A disk has taken nothing for so long that lines are left out."""
         self.journal.anew(self.mind.snapshot())
@@ -386,16 +365,10 @@ class Runner:
             self.journal.write("stop")
 
     def _saving(self) -> Callable[[Session], Awaitable[None]]:
-        body, now, owner = self._saved(), self.clock.now_ms(), self.owner
-
-        async def work(session: Session) -> None:
-            values: Mapping[str, Any] = {"body": body, "updated_ms": now}
-            done = await session.execute(UPDATE_STATE, {"of_user": owner.user_id, "of_bot": owner.bot_id, **values})
-            if not done.rowcount:  # type: ignore[attr-defined]
-                await session.execute(INSERT_STATE, {"bot_id": owner.bot_id, "user_id": owner.user_id, **values})
-            reached("snapshot_written")
-
-        return work
+        """Beside it goes what leaves: the journal comes before both."""
+        self.journal.close()
+        self._unsaved_bars = 0
+        return saving(self.owner, Saved(self.booked, self.mind.snapshot(), self.exiting), self.clock.now_ms())
 
     def _save_later(self) -> None:
         try:
@@ -424,35 +397,6 @@ class Runner:
             if stop.flatten or not one.order.reduce_only:
                 await desk.door.cancel(one)
         adding = [one for one in desk.orders.of(self.owner.bot_id) if stop.flatten or not one.order.reduce_only]
-        if not adding and self._knows_all():
+        if not adding and not self._fills_waiting and self._ending.may_come():
             self._save_later()
             self.ended.set()
-
-    def _knows_all(self) -> bool:
-        """No fill is on its way to it: none waits, the books hold what its mind holds, and the account was looked at once after the last
-        order was taken away. What filled before that may be told later than that it is gone, and would be nobody's."""
-        desk, one, bot_id = self.desk, self.mind.spec.instrument, self.owner.bot_id
-        if self._fills_waiting:
-            return False
-        if desk.holdings.quantity(bot_id, one.symbol) != one.quantity(self.mind.position + self.mind.excess):
-            desk.check.soon()
-            return False
-        since = desk.check.reconciled_ms - ROUND_MS
-        taken = {gone.id for gone in desk.orders.ended.values() if gone.owner == bot_id and gone.canceling and gone.asked_ms >= since}
-        if taken <= self._proved:
-            return True
-        if self._proof is None or self._proof.done():
-            self._proof = asyncio.create_task(self._prove(taken))
-        return False
-
-    async def _prove(self, taken: set[str]) -> None:
-        """One whole reconciliation. In a task of its own: what it finds is acted on meanwhile."""
-        while not self.ended.is_set():
-            try:
-                await self.desk.check.once()
-                break
-            except Exception as error:  # an exchange that does not answer, or a fault that the reconciliation itself tells of
-                log.warning("end_not_proved", bot_id=self.owner.bot_id, why=str(error))
-                await self.desk.office.sleep(PROOF_AGAIN_S)
-        self._proved |= taken
-        await self.poke()

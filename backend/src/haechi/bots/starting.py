@@ -16,8 +16,9 @@ from sqlalchemy import func, select, update
 from haechi.bots.grid_mind import START, GridMind, GridSpec
 from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import FORM, RUNNING, STARTING, Bot, BotState
-from haechi.bots.runner import HISTORY_BARS, Runner, Saved
+from haechi.bots.runner import HISTORY_BARS, Runner
 from haechi.bots.schemas import StartBody
+from haechi.bots.states import Saved
 from haechi.core.bars import Bars
 from haechi.core.instrument import Instrument
 from haechi.core.language import LanguageError, evaluate

@@ -100,8 +100,6 @@ def test_a_stop_the_exchange_does_not_carry_out_becomes_an_exit_at_the_close() -
     exit_ = Wanted("exit", -1, 10, "market", reduce_only=True)
     assert close(mind, 94) == [exit_]
     assert close(mind, 93) == [], "it is on its way"
-    mind.refused("exit", "maintenance")
-    assert close(mind, 93) == [exit_]
     fill(mind, "exit", "sell", 93)
     assert mind.finished
 

@@ -100,7 +100,7 @@ class Story:
 
 
 def everything(mind: Mind) -> tuple[object, ...]:
-    return mind.resting(), mind.snapshot(), mind.position, mind.excess, mind.equity, mind.loss_today, dict(mind.shown())
+    return mind.resting(), mind.snapshot(), mind.position, mind.excess, mind.equity, dict(mind.shown())
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)

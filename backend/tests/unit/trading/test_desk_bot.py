@@ -14,8 +14,10 @@ import pytest
 from desk_stage import BTC, BUY, LOST_BEFORE, SELL, SYMBOL, Puppet, Stage, staged, until
 from sqlalchemy import select
 
+from haechi.bots.ending import PROOF_AGAIN_S
 from haechi.bots.models import BotState
-from haechi.bots.runner import PROOF_AGAIN_S, Runner, Saved
+from haechi.bots.runner import Runner
+from haechi.bots.states import Saved
 from haechi.core.live import Wanted
 from haechi.exchanges.errors import Unreachable
 from haechi.exchanges.port import Bar, Fill, NewOrder, Rejected, Unknown

@@ -20,7 +20,8 @@ from haechi.bots.grid_memory import GridMemory
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.models import GRID, Bot, BotState
 from haechi.bots.replay import replay
-from haechi.bots.runner import Runner, Saved
+from haechi.bots.runner import Runner
+from haechi.bots.states import Saved
 from haechi.core.grid_plan import GridPlan
 from haechi.core.plan import Costs
 from haechi.core.units import UnitError
