@@ -129,7 +129,7 @@ async def one(id: Id, user: CurrentUser, bots: TheBots, session: Reading, langua
 @router.put("/{id}", operation_id="instance_update", summary="Change a bot", response_model=InstanceAnswer,
             responses=errors(401, 404, 409, 422))
 async def update(id: Id, body: UpdateBody, user: CurrentUser, house: TheHouse, bots: TheBots, attempt: OneAttempt) -> Response:
-    """Checked like a new one. While it runs only its name can change."""
+    """Checked like a new one. While it runs, is wanted to, holds something or has orders, only its name can change."""
     async def work() -> InstanceAnswer:
         return told(await instances.update(house, user.id, id, body), bots)
 
@@ -139,7 +139,7 @@ async def update(id: Id, body: UpdateBody, user: CurrentUser, house: TheHouse, b
 @router.delete("/{id}", operation_id="instance_delete", summary="Delete a bot", status_code=204, response_class=Response,
                responses=errors(401, 404, 409, 422))
 async def delete(id: Id, asked: Asking, house: TheHouse) -> None:
-    """Only one that is stopped and holds nothing. Its orders, fills and entries in the ledger stay."""
+    """Only one that is stopped, holds nothing and has no order at the exchange. Its orders, fills and entries in the ledger stay."""
     await instances.delete(house, asked, id)
 
 

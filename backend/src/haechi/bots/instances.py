@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import select
 
 from haechi.bots import store
 from haechi.bots.allocation import ENDED, reserve, room_for_one, within_leverage
 from haechi.bots.instance_schemas import CreateBody, RefusedAnswer, UpdateBody
 from haechi.bots.listing import listing_of
-from haechi.bots.models import GRID, INSTANCE, RUNNING, STARTING, STOPPED, STOPPING, Bot, BotLine
+from haechi.bots.models import GRID, INSTANCE, RUNNING, STARTING, STOPPED, STOPPING, Bot, BotLine, BotState
 from haechi.bots.service import Bots
 from haechi.errors import BadInput, Conflict, HaechiError, NotFound
 from haechi.identity.audit import Act, record
@@ -78,7 +79,10 @@ async def create(house: House, asked: Asked, body: CreateBody) -> Bot:
 
 
 async def update(house: House, user_id: str, bot_id: str, body: UpdateBody) -> Bot:
-    """Raises BadInput, NotFound, Conflict (bot_running, grid, position_open)."""
+    """Raises BadInput, NotFound, Conflict (bot_running, grid, position_open, orders_open).
+
+    All but the name wants a bot that is not wanted and holds nothing: a share, a memory and a position belong to what it was.
+    """
     given = body.model_dump(exclude_unset=True, exclude_none=True)
     if not given:
         raise BadInput("Nothing was named that is to change.")
@@ -89,8 +93,10 @@ async def update(house: House, user_id: str, bot_id: str, body: UpdateBody) -> B
     async with house.database.writing() as session:
         bot = await store.instance_of(session, user_id, bot_id)
         refuse_change(bot, given)
-        if made is not None:
+        if given.keys() - {"name"}:
             await refuse_while_holding(session, bot)
+            await session.execute(delete_rows(BotState).where(BotState.user_id == user_id, BotState.bot_id == bot.id))
+        if made is not None:
             bot.account_id = (await account_of(session, house, user_id, given.get("account_id", bot.account_id))).id
             bot.spec, bot.strategy, bot.symbol, bot.timeframe = made
         bot.name, bot.allocation = given.get("name", bot.name), given.get("allocation", bot.allocation)
@@ -101,8 +107,8 @@ async def update(house: House, user_id: str, bot_id: str, body: UpdateBody) -> B
 def refuse_change(bot: Bot, given: dict[str, Any]) -> None:
     if given.keys() <= {"name"}:
         return
-    if not has_ended(bot):
-        raise Conflict("While the bot runs only its name can change; stop it first.", code="bot_running",
+    if bot.desired != STOPPED or not has_ended(bot):
+        raise Conflict("While the bot runs, or is wanted to, only its name can change; stop it first.", code="bot_running",
                        details={"observed": bot.observed})
     if bot.kind == GRID and given.keys() - {"name", "allocation"}:
         raise Conflict("A grid is changed by POST /grid-bot/{id}/config.", code="grid")
@@ -117,7 +123,7 @@ def merged(bot: Bot, given: dict[str, Any]) -> CreateBody:
 
 
 async def delete(house: House, asked: Asked, bot_id: str) -> None:
-    """Softly: its orders, fills and lines stay. Raises NotFound, Conflict (bot_running, position_open)."""
+    """Softly: its orders, fills and lines stay. Raises NotFound, Conflict (bot_running, position_open, orders_open)."""
     async with house.database.writing() as session:
         bot = await store.instance_of(session, asked.user.id, bot_id)
         if not has_ended(bot):
@@ -128,10 +134,17 @@ async def delete(house: House, asked: Asked, bot_id: str) -> None:
 
 
 async def refuse_while_holding(session: Session, bot: Bot) -> None:
+    """Raises Conflict position_open, orders_open: what it left would belong to nobody, or to another plan."""
+    close = "stop it with flatten" if bot.desired == RUNNING else "start it and stop it with flatten"
     held = (await holdings_of(session, bot.account_id)).quantity(bot.id, bot.symbol)
     if held:
-        raise Conflict(f"The bot still holds {held:f} of {bot.symbol}; start it and stop it with flatten, or close that by hand.",
-                       code="position_open", details={"symbol": bot.symbol, "quantity": f"{held:f}"})
+        by_hand = "" if bot.desired == RUNNING else f", or close that by POST /order/close/{bot.account_id}:{bot.symbol}:{bot.id}"
+        raise Conflict(f"The bot still holds {held:f} of {bot.symbol}; {close}{by_hand}.", code="position_open",
+                       details={"symbol": bot.symbol, "quantity": f"{held:f}"})
+    orders = [one.id for one in await store.open_orders_of(session, bot.user_id, bot.id)]
+    if orders:
+        raise Conflict(f"Orders of the bot rest at the exchange, or it is not known what became of them: {len(orders)}; {close}.",
+                       code="orders_open", details={"orders": ", ".join(orders[:10])})
 
 
 def has_ended(bot: Bot) -> bool:

@@ -93,6 +93,12 @@ class Bots:
         if runner is not None:
             await runner.stop(flatten=flatten)
 
+    async def withdraw(self, account_id: str, bot_id: str) -> None:
+        """What of it could still take on risk, where its desk is open."""
+        desk = self.desks.open.get(account_id)
+        if desk is not None:
+            await desk.withdraw(bot_id=bot_id)
+
     # ---- the one-bot form
 
     async def start(self, user_id: str, body: StartBody) -> Bot:
@@ -203,23 +209,31 @@ class Bots:
         over = str(getattr(runner.mind, "ended_by", "") or "") if not failed else ""
         if over and self.supervisor is not None:
             self.supervisor.told[bot.id] = True  # by its own plan: it is not to be started again
-        if not failed and runner.mind.position == 0 and not runner.desk.holdings.quantity(bot.id, bot.symbol):
-            await self._forget(bot)
+            self.supervisor.up.pop(bot.id, None)  # its row is written here, with the reason
+        flat = not failed and not runner.mind.position and not runner.desk.holdings.quantity(bot.id, runner.symbol)
         values = {"desired": STOPPED, "reason": f"Its plan ended: {over}."} if over else {"reason": FELL if failed else ""}
-        await self._observe(bot.id, FAILED if failed else STOPPED, ended_at=self.clock.now(), **values)
+        self._write_end(bot, values | {"observed": FAILED if failed else STOPPED, "ended_at": self.clock.now()}, forget=flat)
         await self.say(bot.user_id, bot.id, "failed" if failed else "stopped")
+        await self.desks.scribe.caught_up()
+        if flat and bot.origin == FORM:
+            await self.desks.close_desk(bot.account_id)  # the account has had its day
         if self.supervisor is not None:
             self.supervisor.wake()
 
-    async def _forget(self, bot: Bot) -> None:
-        """It holds nothing: the next start begins anew. The one-bot form's account has had its day."""
-        async def work(session: Session) -> None:
-            await session.execute(delete(BotState).where(BotState.user_id == bot.user_id, BotState.bot_id == bot.id))
+    def _write_end(self, bot: Bot, values: dict[str, Any], *, forget: bool) -> None:
+        """As soon as it can be, and never over a later start. forget: it holds nothing, so the next start begins anew; that and its row
+        are one commit, for a plan that has ended must not be found running and without a memory."""
+        same = (Bot.user_id == bot.user_id, Bot.id == bot.id, Bot.started_at == bot.started_at)
 
-        with suppress(Unwritten):
-            await self.desks.scribe.write(work)
-        if bot.origin == FORM:
-            await self.desks.close_desk(bot.account_id)
+        async def work(session: Session) -> None:
+            done = await session.execute(update(Bot).where(*same).values(**values))
+            if forget and done.rowcount:  # type: ignore[attr-defined]
+                await session.execute(delete(BotState).where(BotState.user_id == bot.user_id, BotState.bot_id == bot.id))
+
+        try:
+            self.desks.scribe.later(work)
+        except Unwritten:
+            log.exception("end_unwritten", bot_id=bot.id)
 
     async def _observe(self, bot_id: str, observed: str, **values: Any) -> None:
         async with self.database.writing() as session:

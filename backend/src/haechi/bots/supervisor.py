@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random as chance
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
@@ -64,6 +64,10 @@ class Launcher(Protocol):
 
     async def halt(self, bot_id: str, *, flatten: bool) -> None:
         """Asks the runner to stop; it has stopped when its `ended` is set."""
+        ...
+
+    async def withdraw(self, account_id: str, bot_id: str) -> None:
+        """Take away what of it could still take on risk, where its desk is open."""
         ...
 
     async def close(self) -> None:
@@ -261,20 +265,32 @@ class Supervisor:
             self._fail_account(one, trouble.kind, trouble.reason)
         elif not trouble.retry:
             self._give_up(one, trouble.kind, trouble.reason)
+            self._beside(f"entries {one.id}", self._withdraw(one))
 
     def _give_up(self, one: Due, kind: str, reason: str) -> None:
-        """State, orders and stops stay as they are; its share of the account too while it is desired to run."""
+        """Its state stays, and what makes its position smaller; its share of the account too while it is desired to run."""
         self.news.observe(one, FAILED, reason)
         self.news.say(one, "gave_up", why=kind, reason=reason)
         if self.ring is not None:
             self.ring(Owner(one.user_id, one.account_id, one.id), "bot_failed", key=one.id, why=kind)
 
+    def _beside(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self.errands[name] = asyncio.create_task(work)
+        task.add_done_callback(lambda _done: self.errands.pop(name, None))
+
+    async def _withdraw(self, one: Due) -> None:
+        """Nobody looks after its entries and lines any more: they would fill all the same."""
+        try:
+            async with asyncio.timeout(ERRAND_S_MAX):
+                await self.bots.withdraw(one.account_id, one.id)
+        except Exception:
+            log.exception("entries_not_withdrawn", bot_id=one.id)
+
     def _fail_account(self, one: Due, kind: str, reason: str) -> None:
         self.turns.drop(one.account_id)
         name = f"account {one.account_id}"
         if name not in self.errands:
-            task = self.errands[name] = asyncio.create_task(self._end_account(one, kind, reason))
-            task.add_done_callback(lambda _done: self.errands.pop(name, None))
+            self._beside(name, self._end_account(one, kind, reason))
 
     async def _end_account(self, one: Due, kind: str, reason: str) -> None:
         """All its bots at once: those at work are told to end and keep what they hold; none is tried again."""

@@ -41,6 +41,10 @@ class FakeBots:
         self.under_way: Counter[str] = Counter()
         self.most = 0
         self.term = 1
+        self.withdrawn: list[tuple[str, str]] = []
+
+    async def withdraw(self, account_id, bot_id):
+        self.withdrawn.append((account_id, bot_id))
 
     async def close(self):
         while self.runners:
@@ -256,6 +260,7 @@ async def test_one_that_falls_at_every_event_changes_nothing_of_twenty_others(wo
     assert (bot.observed, bot.desired) == (FAILED, RUNNING), "its share stays reserved"
     assert bot.reason.startswith("The bot met a fault of ours")
     assert world.alarms == [("mina/1", "bot_failed", "fault")]
+    assert world.bots.withdrawn == [("account-mina", "mina/1")], "its entries would fill with nobody looking"
     assert all(world.bots.runners[bot_id] is runner and not runner.ended.is_set() for bot_id, runner in others.items())
     assert Counter((await world.states()).values()) == {RUNNING: 20, FAILED: 1}
     assert "gave_up" in await world.lines("mina/1")
@@ -301,6 +306,7 @@ async def test_a_dead_key_stops_all_bots_of_its_account_within_ten_seconds_and_t
     assert {flatten for _, flatten in world.bots.halted} == {False}, "nothing is closed by a key that is dead"
     assert (await world.one("mina/5")).reason == "The exchange does not accept the API key; store a valid one."
     assert sorted(bot_id for bot_id, _, _ in world.alarms) == [f"mina/{n}" for n in range(10)]
+    assert world.bots.withdrawn == [], "nor is anything asked with it"
     world.bots.launched.clear()
     await world.passes(60)
     assert world.bots.launched == [], "no try more until somebody starts one"
