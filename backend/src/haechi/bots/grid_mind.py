@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from haechi.bots.grid_memory import LIQUIDATION, STOP, TAKE_PROFIT, GridMemory, GridSpec, line_of, role_of
+from haechi.bots.unfit import Unfit
 from haechi.core.grid_live import GridLadder, begin, ladder_of, position
 from haechi.core.grid_parts import GridHeld, fill_line, follow, held_lots, open_orders, recovered, settled
 from haechi.core.grid_plan import GridPlan, whole_ticks
@@ -206,8 +207,11 @@ class GridMind:
         memory.put_off = True
 
     def laid(self) -> GridLadder:
-        """The lines of its plan, with the lots they were sized for."""
-        return ladder_of(self.spec.grid, self.spec.instrument, self.spec.costs, self.memory.sized)
+        """The lines of its plan, with the lots they were sized for. Raises Unfit where money or market do not allow them."""
+        try:
+            return ladder_of(self.spec.grid, self.spec.instrument, self.spec.costs, self.memory.sized)
+        except UnitError as error:
+            raise Unfit(str(error)) from None
 
     def _judge_stops(self, price: int) -> None:
         """A price at or beyond a stop ends the grid; what is held leaves by the stop order at the exchange where that rests."""
@@ -278,7 +282,7 @@ class GridMind:
             memory.crossed(one, self.ladder, self.spec.instrument.unit)
 
     def refused(self, role: str, reason: str) -> None:
-        """Not taken, or gone. A line, and the start, are asked for again at the next close; UnitError where that cannot mend it."""
+        """Not taken, or gone. A line, and the start, are asked for again at the next close; Unfit where that cannot mend it."""
         memory = self.memory
         if role == STOP:
             memory.exit_due = memory.exit_due or bool(memory.ended_by)
@@ -292,7 +296,7 @@ class GridMind:
             elif line is not None:
                 memory.aside.add(line)
             if reason in FINAL:
-                raise UnitError(f"the exchange refused {role or 'an order'} of the grid: {reason}")
+                raise Unfit(f"the exchange refused {role or 'an order'} of the grid: {reason}")
 
     # ---- what rests
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from haechi.bots.unfit import Unfit
 from haechi.bots.words import TROUBLES
 from haechi.errors import HaechiError
 from haechi.exchanges.errors import Kind as Code
@@ -87,7 +88,7 @@ class Trouble(NamedTuple):
 def classify(error: BaseException, attempt: int = 1, random: Callable[[], float] = lambda: 1.0) -> Trouble:
     """The `attempt`th error in a row (the first is 1). random: 0 … 1, spreads tries over half of the time."""
     kind = kind_of(error)
-    own = isinstance(error, HaechiError) and kind is Kind.REJECTED  # its message is for people, and says what to do
+    own = isinstance(error, HaechiError | Unfit) and kind is Kind.REJECTED  # its message is for people, and says what to do
     reason = str(error) if own else TROUBLES[kind][0]
     return Trouble(kind, may_retry(kind, attempt), backoff_ms(kind, attempt, random), reason, attempt)
 
@@ -97,6 +98,8 @@ def kind_of(error: BaseException) -> Kind:
         return Kind.DATABASE if unreachable(error) else Kind.FAULT
     if isinstance(error, DatabaseUnavailable | Unwritten):
         return Kind.DATABASE
+    if isinstance(error, Unfit):
+        return Kind.REJECTED
     if isinstance(error, Unreachable | Refused):
         return of_exchange(error)
     if isinstance(error, HaechiError):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from haechi.bots.grid_mind import GridMind, GridSpec
+from haechi.bots.unfit import Unfit
 from haechi.core.grid_plan import GridPlan
 from haechi.core.instrument import Instrument
 from haechi.core.live import Wanted
@@ -288,3 +289,11 @@ def test_a_start_is_named_once_and_everything_else_each_time() -> None:
     mind = a_mind()
     start, line = Wanted("start", 1, 1, "market"), Wanted("line1", 1, 1, "limit", price=1)
     assert [mind.wish_key(one) for one in (start, start, line, line)] == ["start@1", "start@1", "line1#1", "line1#2"]
+
+
+def test_a_plan_without_the_money_for_it_is_no_fault_of_ours_and_says_its_numbers() -> None:
+    mind = GridMind(GridSpec(GridPlan(**PLAN), ONE, Costs(capital=D(100)), 60_000))
+    with pytest.raises(Unfit, match="the grid needs .* but the capital is 100"):
+        mind.heard(Price("TEST", D(121), 1))
+    with pytest.raises(Unfit, match="refused line1 of the grid: margin"):
+        a_mind().refused("line1", "margin")

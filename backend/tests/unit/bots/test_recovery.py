@@ -9,7 +9,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from haechi.bots.recovery import BACKOFFS, Kind, Troubles, classify, kind_of
+from haechi.bots.unfit import Unfit
 from haechi.bots.words import TROUBLES, reason, sentence
+from haechi.core.units import UnitError
 from haechi.errors import BadInput, Conflict, HaechiError
 from haechi.exchanges.bitget.codes import MEANINGS
 from haechi.exchanges.bitget.codes import Kind as Code
@@ -46,7 +48,8 @@ TABLE = [
     (IntegrityError("INSERT", {}, ValueError("twice")), Kind.FAULT), (OperationalError("no such table", {}, ValueError()), Kind.FAULT),
     (Conflict("stopped by the operator", code="killed"), Kind.HALTED), (Conflict("taken"), Kind.REJECTED), (BadInput("no"), Kind.REJECTED),
     (HaechiError("nothing there", code="account_empty"), Kind.FUNDS), (ZeroDivisionError(), Kind.FAULT), (AssertionError(), Kind.FAULT),
-    (KeyError("x"), Kind.FAULT),
+    (KeyError("x"), Kind.FAULT), (UnitError("a fill that does not follow: the position is read again"), Kind.FAULT),
+    (Unfit("the grid needs 500"), Kind.REJECTED),
 ]
 
 
@@ -132,3 +135,4 @@ def test_every_trouble_is_told_in_both_languages():
 def test_what_was_rejected_says_why_in_its_own_words():
     assert classify(Conflict("The venue refused leverage 20.")).reason == "The venue refused leverage 20."
     assert "secret" not in classify(ValueError("secret")).reason
+    assert classify(Unfit("the grid needs 500")).reason == "the grid needs 500"
