@@ -20,7 +20,7 @@ from haechi.bots.grid_memory import GridMemory
 from haechi.bots.grid_mind import GridMind, GridSpec
 from haechi.bots.models import GRID, Bot, BotState
 from haechi.bots.replay import replay
-from haechi.bots.runner import Runner
+from haechi.bots.runner import Poke, Runner
 from haechi.bots.states import Saved
 from haechi.core.grid_plan import GridPlan
 from haechi.core.plan import Costs
@@ -55,8 +55,11 @@ async def begun(stage: Stage, spec: GridSpec) -> Runner:
     async with stage.database.writing() as session:
         bot = await session.get_one(Bot, "b1")
         bot.kind, bot.spec, bot.origin, bot.allocation = GRID, msgspec.to_builtins(spec), "instance", D(10)
-    bots: Any = SimpleNamespace(desks=stage.desks, database=stage.database, folder=stage.folder, clock=stage.clock, hub=None, say=say, ended=say)
-    return await starting.begun(bot, bots)
+    bots: Any = SimpleNamespace(desks=stage.desks, database=stage.database, folder=stage.folder, clock=stage.clock, hub=None, runners={}, say=say, ended=say)
+    await starting.begun(bot, bots)
+    runner: Runner = bots.runners["b1"]
+    await runner.take(Poke())  # what it begins with is done
+    return runner
 
 
 async def saved(stage: Stage) -> GridMemory:

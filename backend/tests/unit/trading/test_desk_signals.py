@@ -16,7 +16,7 @@ from haechi.bots import starting
 from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import INSTANCE, Bot
 from haechi.bots.replay import replay
-from haechi.bots.runner import Runner
+from haechi.bots.runner import Poke, Runner
 from haechi.bots.signals import SignalHub
 from haechi.core.plan import Costs
 from haechi.exchanges.port import Bar
@@ -42,7 +42,7 @@ class Market:
         for _ in range(20):
             self.closes("60000")
 
-    async def bars(self, symbol: str, most: int) -> list[Bar]:
+    async def bars(self, symbol: str, most: int, timeframe_ms: int | None = None) -> list[Bar]:
         return self.closed[-most:]
 
     def closes(self, price: str) -> Bar:
@@ -59,8 +59,11 @@ async def begun(stage: Stage, hub: SignalHub) -> Runner:
     async with stage.database.writing() as session:
         bot = await session.get_one(Bot, "b1")
         bot.spec, bot.origin, bot.allocation = msgspec.to_builtins(SPEC), INSTANCE, D(10)
-    bots: Any = SimpleNamespace(desks=stage.desks, database=stage.database, folder=stage.folder, clock=stage.clock, hub=hub, say=say, ended=say)
-    return await starting.begun(bot, bots)
+    bots: Any = SimpleNamespace(desks=stage.desks, database=stage.database, folder=stage.folder, clock=stage.clock, hub=hub, runners={}, say=say, ended=say)
+    await starting.begun(bot, bots)
+    runner: Runner = bots.runners["b1"]
+    await runner.take(Poke())  # what it begins with is done
+    return runner
 
 
 def thought(runner: Runner) -> tuple[int, int]:
