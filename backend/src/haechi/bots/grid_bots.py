@@ -14,16 +14,15 @@ from haechi.bots import instances, store
 from haechi.bots.allocation import room_for_one, within_leverage
 from haechi.bots.grid_market import instrument_at
 from haechi.bots.grid_mind import GridMind, GridSpec
-from haechi.bots.grid_preview import SLIPPAGE, plan_of
+from haechi.bots.grid_preview import SLIPPAGE, bars_wanted, plan_of
 from haechi.bots.grid_schemas import CreateGridBody, PlanBody
-from haechi.bots.listing import listing_of
+from haechi.bots.listing import listing_of, recent
 from haechi.bots.models import GRID, INSTANCE, STOPPED, Bot, BotState
 from haechi.bots.service import Bots
 from haechi.core.grid_plan import GridPlan, all_lines
 from haechi.core.instrument import Instrument
 from haechi.core.plan import Costs
 from haechi.errors import BadInput, NotFound
-from haechi.markets.feed import Market
 from haechi.markets.timeframes import NAMES
 from haechi.platform.db import Session
 from haechi.platform.house import House
@@ -35,10 +34,11 @@ if TYPE_CHECKING:
 
 async def create(house: House, asked: instances.Asked, body: CreateGridBody) -> Bot:
     """Raises BadInput, NotFound (market, account), Conflict (bot_limit, leverage_limit, no_price)."""
-    market, now, user_id = house.part(Market), house.clock.now(), asked.user.id
+    now, user_id = house.clock.now(), asked.user.id
     there = await listing_of(house, asked.user.id, body.account_id, body.symbol)
     one = instrument_at(there, body.symbol)
-    spec = await asyncio.to_thread(checked, body, market, one)
+    plan = await planned(house, user_id, body.account_id, body, one)
+    spec = await asyncio.to_thread(of_plan, plan, there.timeframe_ms, one)
     within_leverage(body.leverage)
     async with house.database.writing() as session:
         await room_for_one(session, user_id)
@@ -54,14 +54,17 @@ async def create(house: House, asked: instances.Asked, body: CreateGridBody) -> 
     return bot
 
 
-def checked(body: PlanBody, market: Market, one: Instrument) -> GridSpec:
+async def planned(house: House, user_id: str, account_id: str | None, body: PlanBody, one: Instrument) -> GridPlan:
+    """Its range, where it is auto, of the bars of the market its account trades on. Raises UnitError, and as listing.recent."""
+    wanted = bars_wanted(body)
+    rows = await recent(house, user_id, account_id, one, wanted) if wanted else []
+    return await asyncio.to_thread(plan_of, body, rows, one)
+
+
+def of_plan(plan: GridPlan, timeframe_ms: int, one: Instrument) -> GridSpec:
     """The capital is known at the start. Raises UnitError; whether the money is enough is told by a preview, and at the start."""
-    return of_plan(plan_of(body, market, one), market, one)
-
-
-def of_plan(plan: GridPlan, market: Market, one: Instrument) -> GridSpec:
     all_lines(plan, one)
-    spec = GridSpec(plan, one, Costs(slippage=SLIPPAGE), market.tape.timeframe_ms)
+    spec = GridSpec(plan, one, Costs(slippage=SLIPPAGE), timeframe_ms)
     GridMind(spec)
     return spec
 
@@ -87,12 +90,12 @@ async def change(house: House, user_id: str, bot_id: str, body: PlanBody) -> Bot
 
     Raises NotFound, and BadInput or UnitError, with numbers, for what a running grid cannot become.
     """
-    market = house.part(Market)
     within_leverage(body.leverage)
     async with house.database.reading() as session:
-        old = spec_of(await grid_of(session, user_id, bot_id))
-    plan = await asyncio.to_thread(plan_of, body, market, old.instrument)
-    await asyncio.to_thread(of_plan, plan, market, old.instrument)
+        bot = await grid_of(session, user_id, bot_id)
+    old = spec_of(bot)
+    plan = await planned(house, user_id, bot.account_id, body, old.instrument)
+    await asyncio.to_thread(of_plan, plan, old.timeframe_ms, old.instrument)
     async with house.database.writing() as session:
         bot = await grid_of(session, user_id, bot_id)
         spec = spec_of(bot)

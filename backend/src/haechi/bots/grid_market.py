@@ -30,8 +30,12 @@ def last_bars(market: Market, one: Instrument, most: int) -> list[TickBar]:
     """Oldest first. Raises Conflict while the market has told no price."""
     found = list(market.venue.candles.get(one.symbol, ()))[-most:]
     if not found:
-        raise Conflict(f"{one.symbol} has no price yet; ask again in a moment.", code="no_price")
+        raise no_price(one.symbol)
     return found
+
+
+def no_price(symbol: str) -> Conflict:
+    return Conflict(f"{symbol} has no price yet; ask again in a moment.", code="no_price")
 
 
 def day_of(market: Market, symbol: str) -> MarketAnswer:

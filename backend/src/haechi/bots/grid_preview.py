@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from haechi.bots.grid_market import bars_of, instrument_at, last_bars
 from haechi.bots.grid_schemas import GridBacktestAnswer, PlanBody, PreviewAnswer, PreviewBody, PreviewLine, WarningAnswer
 from haechi.bots.grid_words import warning
+from haechi.bots.listing import Stood
 from haechi.core.grid import GridMarket, run_grid
 from haechi.core.grid_live import begin, ladder_of
 from haechi.core.grid_plan import GridPlan, most_cells
@@ -23,16 +25,21 @@ PLAN_FIELDS = ("direction", "spacing", "quantity", "investment", "leverage", "tr
                "trail_up", "trail_down")
 
 
-def plan_of(body: PlanBody, market: Market, one: Instrument) -> GridPlan:
-    """Cells of lines, and the range of the last bars where it is auto. Raises UnitError."""
+def bars_wanted(body: PlanBody) -> int:
+    """How many of the last bars its range is made of, 0 where it is given."""
+    return 0 if body.range == "manual" else body.auto.bars
+
+
+def plan_of(body: PlanBody, rows: Sequence[Stood], one: Instrument) -> GridPlan:
+    """Cells of lines, and the range of the last bars (in ticks, of the market it is to trade on) where it is auto. Raises UnitError."""
     cells = body.cells if body.cells is not None else (body.lines or 0) - 1
-    lower, upper = (body.lower, body.upper) if body.range == "manual" else auto_range(body, market, one)
+    lower, upper = (body.lower, body.upper) if body.range == "manual" else auto_range(body, rows, one)
     assert lower is not None and upper is not None  # PlanBody.whole
     return GridPlan(lower=lower, upper=upper, cells=cells, **{name: getattr(body, name) for name in PLAN_FIELDS})
 
 
-def auto_range(body: PlanBody, market: Market, one: Instrument) -> tuple[Decimal, Decimal]:
-    rows, auto = last_bars(market, one, body.auto.bars), body.auto
+def auto_range(body: PlanBody, rows: Sequence[Stood], one: Instrument) -> tuple[Decimal, Decimal]:
+    auto = body.auto
     if auto.method == "percentile":
         lower, upper = percentile_range([row.low for row in rows], [row.high for row in rows], auto.percent)
     else:
@@ -43,7 +50,9 @@ def auto_range(body: PlanBody, market: Market, one: Instrument) -> tuple[Decimal
 def preview(body: PreviewBody, market: Market, language: str) -> PreviewAnswer:
     """Raises NotFound, Conflict no_price, and UnitError where the grid could not be started."""
     one = instrument_at(market.tape, body.symbol)
-    plan, costs = plan_of(body, market, one), Costs(slippage=SLIPPAGE, capital=body.capital)
+    wanted = bars_wanted(body)
+    rows = [Stood(row.high, row.low, row.close) for row in last_bars(market, one, wanted)] if wanted else []
+    plan, costs = plan_of(body, rows, one), Costs(slippage=SLIPPAGE, capital=body.capital)
     start = body.trigger or body.price or one.price(last_bars(market, one, 1)[0].close)
     worst, ends = worst_case(plan, one, costs, start), ends_of(plan, one, costs, start)
     lines = lines_of(plan, one, costs, start)

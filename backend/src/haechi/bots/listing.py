@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
+from haechi.bots.grid_market import last_bars, no_price
 from haechi.core.instrument import Instrument
 from haechi.errors import BadInput, NotFound
 from haechi.exchanges.port import Traceable
@@ -12,7 +13,7 @@ from haechi.markets.feed import Listing, Market
 from haechi.platform.house import House
 from haechi.trading import accounts
 from haechi.trading.connections import TIMEFRAME_MS, Connections
-from haechi.trading.models import PAPER
+from haechi.trading.models import PAPER, Account
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,19 @@ class Listed:
     label: str
 
 
+class Stood(NamedTuple):
+    """Where a market stood in one bar, in ticks."""
+
+    high: int
+    low: int
+    close: int
+
+
 async def listing_of(house: House, user_id: str, account_id: str | None, symbol: str | None) -> Listing:
     """account_id: None is the paper account. Raises NotFound for an account that is not theirs, BadInput for a market that is not there,
     and what the exchange raises when it cannot be asked."""
-    if account_id is None:
-        return house.part(Market).tape
-    async with house.database.reading() as session:
-        found = next((one for one in await accounts.accounts_of(session, user_id) if one.id == account_id), None)
+    found = await _account(house, user_id, account_id)
     if found is None:
-        raise NotFound("There is no such account.")
-    if found.mode == PAPER:
         return house.part(Market).tape
     if symbol is None:
         raise BadInput("Name the symbol: an exchange has many markets.")
@@ -42,3 +46,26 @@ async def listing_of(house: House, user_id: str, account_id: str | None, symbol:
     if one is None:
         raise BadInput(f"The exchange has no market {symbol.upper()}.")
     return Listed((one,), TIMEFRAME_MS, found.mode)
+
+
+async def recent(house: House, user_id: str, account_id: str | None, one: Instrument, most: int) -> list[Stood]:
+    """The last bars of the market that this account trades on, oldest first: never another market's. Raises as `listing_of`, and Conflict
+    no_price where none is known."""
+    found = await _account(house, user_id, account_id)
+    if found is None:
+        return [Stood(bar.high, bar.low, bar.close) for bar in last_bars(house.part(Market), one, most)]
+    bars = (await (await house.part(Connections).look_at(found)).bars(one.symbol, most))[-most:]
+    if not bars:
+        raise no_price(one.symbol)
+    return [Stood(*map(one.ticks_nearest, (bar.high, bar.low, bar.close))) for bar in bars]
+
+
+async def _account(house: House, user_id: str, account_id: str | None) -> Account | None:
+    """None: it trades on paper, on this server's own market. Raises NotFound."""
+    if account_id is None:
+        return None
+    async with house.database.reading() as session:
+        found = next((one for one in await accounts.accounts_of(session, user_id) if one.id == account_id), None)
+    if found is None:
+        raise NotFound("There is no such account.")
+    return None if found.mode == PAPER else found

@@ -41,7 +41,7 @@ async def one(name: NamePath, _user: CurrentUser, session: Reading, language: La
              responses=errors(401, 404, 409, 422))
 async def use(name: NamePath, body: UseTemplateBody, asked: Asking, house: TheHouse, bots: TheBots,  # noqa: PLR0913
               attempt: OneAttempt) -> Response:
-    """It does not run yet. A grid is laid around the market's last price."""
+    """It does not run yet. A grid is laid around the last price of the market that its account trades on."""
     async def work() -> InstanceAnswer:
         from haechi.bots import templates
 

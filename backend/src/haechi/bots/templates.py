@@ -12,6 +12,7 @@ from haechi.bots import instances
 from haechi.bots.grid_market import bars_of, instrument_at, last_bars
 from haechi.bots.grid_schemas import CreateGridBody
 from haechi.bots.instance_schemas import CreateBody
+from haechi.bots.listing import listing_of, recent
 from haechi.bots.models import Bot
 from haechi.bots.shipped_templates import CAPITAL, SHIPPED, figures_of
 from haechi.bots.template_models import Template
@@ -106,8 +107,9 @@ async def _grid(house: House, asked: instances.Asked, plan: GridTemplate, body: 
     from haechi.bots.grid_bots import create
     from haechi.bots.template_trial import grid_plan
 
-    market = house.part(Market)
-    one = instrument_at(market.tape, body.symbol)
-    found = grid_plan(plan, one, one.price(last_bars(market, one, 1)[0].close), body.investment)
+    there = await listing_of(house, asked.user.id, body.account_id, body.symbol)
+    one = instrument_at(there, body.symbol)
+    stood, = await recent(house, asked.user.id, body.account_id, one, 1)
+    found = grid_plan(plan, one, one.price(stood.close), body.investment)
     fields = {name: getattr(found, name) for name in found.__struct_fields__ if name not in ("quantity", "take_profit", "trigger")}
     return await create(house, asked, CreateGridBody(**fields, **common))
