@@ -237,3 +237,14 @@ async def everything(app):
 def test_there_are_enough_refusals():
     assert len(REFUSALS) >= 60
     assert len({(row.method, row.path, json.dumps(row.body)) for row in REFUSALS}) == len(REFUSALS)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/bot/start"), ("POST", BOTS), ("PUT", f"{BOTS}/{{one}}")])
+@pytest.mark.parametrize("field", ["name", "description"])
+async def test_half_a_character_is_refused(app, mina, method, path, field):
+    """Nothing can write it down."""
+    path = path.format(one=(await made(app, mina))["id"]) if "{one}" in path else path
+    rules = {"name": "t", "timeframe": "1m", "enter_long": "close > open", "exit_long": "close < open",
+             "size": {"kind": "fixed_quantity", "quantity": "1"}} | {field: "\ud800"}
+    answer = await app.http.request(method, path, headers=mina | {"content-type": "application/json"}, content=json.dumps({"strategy": rules}))
+    assert answer.status_code == 422 and "surrogate" in answer.text, answer.text

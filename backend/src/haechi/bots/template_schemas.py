@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from haechi.bots.instance_schemas import AccountId, Name, Overrides, Params, Percent, Symbol, Timeframe, printable
+from haechi.bots.instance_schemas import AccountId, Name, Params, Percent, Symbol, Timeframe, printable
+from haechi.bots.schemas import Overrides
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Away = Annotated[Decimal, Field(gt=0, lt=100, max_digits=8, allow_inf_nan=False)]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from zlib import crc32
 
 import structlog
-from sqlalchemy import func, make_url, select
+from sqlalchemy import Select, and_, func, make_url, select
 from sqlalchemy.exc import IntegrityError
 
 from haechi.core.holdings import CAPITAL, WALLET
@@ -167,8 +167,7 @@ class Desks:
         rows = (await session.execute(select(Order).where(Order.account_id == account.id, Order.status.in_(ALIVE)))).scalars()
         for row in rows:
             desk.orders.add(working_of(row))
-        for bot_id, last in (await session.execute(select(Order.bot_id, func.max(Order.id)).where(
-                Order.account_id == account.id, Order.origin != "external").group_by(Order.bot_id))).all():
+        for bot_id, last in (await session.execute(last_ids(account.id))).all():
             desk.bots.add(bot_id)
             number = last.rpartition("-")[2]
             desk.counters[bot_id or f"m{account.id}"] = int(number) if number.isdecimal() else 0
@@ -272,6 +271,15 @@ class Desks:
                 task = asyncio.get_running_loop().create_task(desk.withdraw(bot_id=switch.id if switch.scope == "bot" else None))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+
+def last_ids(account_id: str) -> Select[str, str]:
+    """Of each owner its last client id: the longest first, for as text the millionth is less than the one before it."""
+    ours = Order.account_id == account_id, Order.origin != "external"
+    length = func.length(Order.id)
+    most = select(Order.bot_id, func.max(length).label("length")).where(*ours).group_by(Order.bot_id).subquery()
+    longest = and_(most.c.bot_id == Order.bot_id, most.c.length == length)
+    return select(Order.bot_id, func.max(Order.id)).join(most, longest).where(*ours).group_by(Order.bot_id)
 
 
 @asynccontextmanager

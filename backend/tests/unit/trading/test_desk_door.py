@@ -145,6 +145,14 @@ async def test_ids_go_on_after_a_restart(stage: Stage) -> None:
     assert await stage.sent(entry(kind="limit", price=D(58_000)), MANUAL) == "ma1-000001"
 
 
+async def test_ids_go_on_after_the_millionth_too(stage: Stage) -> None:
+    """As text the millionth is less than the one before it."""
+    stage.desk.counters["b1"] = 999_998
+    assert [await stage.sent(entry(kind="limit", price=D(59_000 - n))) for n in range(2)] == ["b1-999999", "b1-1000000"]
+    await stage.again()
+    assert await stage.sent(entry(kind="limit", price=D(58_000))) == "b1-1000001"
+
+
 @pytest.mark.parametrize("fault", [Unwritten("the database does not answer"), ValueError("a fault of ours"),
                                    DatabaseError("INSERT", {}, Exception("a fault nobody thought of"))])
 async def test_without_a_database_entries_wait_and_exits_leave_from_the_reserve(stage: Stage, monkeypatch: pytest.MonkeyPatch,
