@@ -34,7 +34,6 @@ from haechi.bots.schemas import LinesPage
 from haechi.bots.service import Bots
 from haechi.bots.words import sentence
 from haechi.core.holdings import WALLET
-from haechi.errors import BadInput
 from haechi.identity.current import CurrentUser
 from haechi.identity.origins import From
 from haechi.platform.answers import errors
@@ -208,8 +207,5 @@ def decision(one: Any) -> DecisionAnswer:
 async def logs(id: Id, user: CurrentUser, session: Reading, paging: Paging, language: Language) -> LinesPage:
     """Newest first; in Korean where the browser prefers it."""
     bot = await store.instance_of(session, user.id, id)
-    if paging.after is not None and not paging.after.isdecimal():
-        raise BadInput("The cursor is not one that this list gave; ask again without it.")
-    below = None if paging.after is None else int(paging.after[:18])
-    rows, more = cut(await store.lines_of(session, user.id, bot.id, below=below, limit=paging.limit + 1), paging.limit)
+    rows, more = cut(await store.lines_of(session, user.id, bot.id, below=paging.number(), limit=paging.limit + 1), paging.limit)
     return LinesPage(items=[line(row, language) for row in rows], next_cursor=cursor(str(rows[-1].id)) if more else None)

@@ -13,7 +13,6 @@ from haechi.bots.models import Bot, BotLine
 from haechi.bots.schemas import BotAnswer, LineAnswer, LinesPage, OpenOrderAnswer, StartBody
 from haechi.bots.service import Bots
 from haechi.bots.words import sentence
-from haechi.errors import BadInput
 from haechi.identity.current import CurrentUser, current_user
 from haechi.platform.answers import errors
 from haechi.platform.clock import instant
@@ -69,10 +68,7 @@ async def status(user: CurrentUser, bots: TheBots, session: Reading) -> BotAnswe
 async def logs(user: CurrentUser, session: Reading, paging: Paging, accepted: Accepted = "") -> LinesPage:
     """Newest first; in Korean where the browser prefers it."""
     bot = await store.last_bot_of(session, user.id)
-    if paging.after is not None and not paging.after.isdecimal():
-        raise BadInput("The cursor is not one that this list gave; ask again without it.")
-    below = None if paging.after is None else int(paging.after[:18])
-    rows, more = cut(await store.lines_of(session, user.id, bot.id, below=below, limit=paging.limit + 1), paging.limit)
+    rows, more = cut(await store.lines_of(session, user.id, bot.id, below=paging.number(), limit=paging.limit + 1), paging.limit)
     language = "ko" if accepted.lower().startswith("ko") else "en"
     return LinesPage(items=[line(row, language) for row in rows], next_cursor=cursor(str(rows[-1].id)) if more else None)
 

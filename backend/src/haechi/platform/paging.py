@@ -17,6 +17,7 @@ from haechi.errors import BadInput
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 CURSOR_CHARS_MAX = 128
+KEY_MAX = 2**31 - 1  # of a column of whole numbers, as PostgreSQL keeps it
 
 Row = TypeVar("Row")
 
@@ -39,6 +40,14 @@ class Wanted:
         """Rows under the cursor in falling order of `key`; one more than asked, to see whether a page follows."""
         query = query.order_by(key.desc()).limit(self.limit + 1)
         return query if self.after is None else query.where(key < self.after)
+
+    def number(self) -> int | None:
+        """The cursor of a list whose keys are whole numbers of a column. Raises BadInput for one that no such list gave."""
+        if self.after is None:
+            return None
+        if not self.after.isdecimal() or len(self.after) > len(str(KEY_MAX)) or int(self.after) > KEY_MAX:
+            raise unusable()
+        return int(self.after)
 
     def slice(self, rows: Sequence[Row]) -> tuple[Sequence[Row], str | None]:
         """A window of rows that are in memory already; the cursor is a place in the list."""

@@ -7,7 +7,7 @@ import pytest
 from haechi.errors import BadInput
 from haechi.platform.clock import SetClock, SystemClock
 from haechi.platform.ids import new_id
-from haechi.platform.paging import Wanted, cursor, uncursor
+from haechi.platform.paging import KEY_MAX, Wanted, cursor, uncursor
 
 
 def test_a_set_clock_moves_only_when_told_and_never_back():
@@ -54,3 +54,10 @@ def test_a_list_in_memory_is_cut_into_pages_without_gap_or_overlap():
 def test_a_cursor_of_another_list_is_refused(after):
     with pytest.raises(BadInput, match="cursor"):
         Wanted(3, after).slice([1, 2, 3])
+
+
+def test_a_cursor_that_no_column_of_numbers_holds_is_refused():
+    assert [Wanted(10, after).number() for after in (None, "0", str(KEY_MAX))] == [None, 0, KEY_MAX]
+    for after in (str(KEY_MAX + 1), "9" * 40, "-1", "x", ""):
+        with pytest.raises(BadInput, match="cursor"):
+            Wanted(10, after).number()
