@@ -111,7 +111,7 @@ ORDERS = [
     # ---- what the gate does not let pass
     submit({"leverage": 11}, 409, "leverage", "asked 11, allowed 10"),
     submit({"quantity": "20"}, 409, "order_value_max", "asked 1200000, allowed 1000000"),
-    submit({"quantity": "4"}, 409, "exposure", "asked 240000"),
+    submit({"quantity": "4"}, 409, "exposure", "asked 240300"),
     submit({"quantity": "0.2"}, 409, "available", "asked 12007.2"),
     submit({"leverage": 2}, 409, "position_open", "refused leverage 2"),
     submit(limit("64000"), 409, "price_collar", "63000 (5 % from 60000)"),

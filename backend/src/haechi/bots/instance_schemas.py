@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from haechi.bots.models import Bot
-from haechi.bots.schemas import Document, Overrides, StartBody
+from haechi.bots.schemas import Overrides, StartBody, Strategy
 from haechi.bots.words import reason
 from haechi.platform.paging import Page
 
@@ -29,7 +29,6 @@ AccountId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 Timeframe = Annotated[str, Field(min_length=2, max_length=8)]
 Params = Annotated[dict[str, int | float | str], Field(max_length=64)]
-Strategy = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | Document
 
 
 class CreateBody(BaseModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from haechi.bots.grid_market import last_bars, no_price
 from haechi.core.instrument import Instrument
 from haechi.errors import BadInput, NotFound
 from haechi.exchanges.port import Traceable
@@ -51,6 +50,8 @@ async def listing_of(house: House, user_id: str, account_id: str | None, symbol:
 async def recent(house: House, user_id: str, account_id: str | None, one: Instrument, most: int) -> list[Stood]:
     """The last bars of the market that this account trades on, oldest first: never another market's. Raises as `listing_of`, and Conflict
     no_price where none is known."""
+    from haechi.bots.grid_market import last_bars, no_price  # with the engine's arrays: not before they are needed
+
     found = await _account(house, user_id, account_id)
     if found is None:
         return [Stood(bar.high, bar.low, bar.close) for bar in last_bars(house.part(Market), one, most)]

@@ -12,16 +12,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from haechi.platform.paging import Page
 
 
-def writable(document: dict[str, Any]) -> dict[str, Any]:
+def writable(document: Any) -> Any:
     """Its text can be kept: half of a surrogate pair is no character, and nothing can write it."""
     try:
-        json.dumps(document, ensure_ascii=False).encode()
+        json.dumps(document, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         raise ValueError("text with half a character in it (a lone surrogate)") from None
     return document
 
 
-Document = Annotated[dict[str, Any], AfterValidator(writable)]
+Strategy = Annotated[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | dict[str, Any], AfterValidator(writable)]
 Overrides = Annotated[dict[str, Any], Field(max_length=64), AfterValidator(writable)]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e8"), allow_inf_nan=False)]
 
@@ -32,7 +32,7 @@ class StartBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{
         "strategy": "rsi", "symbol": "BTCUSDT", "timeframe": "1m", "params": {"period": 14}, "capital": "10000"}]})
 
-    strategy: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | Document = "rsi"
+    strategy: Strategy = "rsi"
     symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")] | None = None
     timeframe: Annotated[str, Field(min_length=2, max_length=8)] | None = None
     params: Annotated[dict[str, int | float | str], Field(max_length=64)] = {}
