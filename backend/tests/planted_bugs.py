@@ -20,6 +20,7 @@ class Bug(NamedTuple):
 U = "tests/unit"
 DOOR, HEARS, CHECK = f"{U}/trading/test_desk_door.py::", f"{U}/trading/test_desk_hears.py::", f"{U}/trading/test_desk_check.py::"
 OVER = f"{U}/trading/test_desk_over.py::"
+WHOSE = f"{U}/exchanges/test_bitget_whose_fill.py::"
 RESTS, BOT, BRACKETS = f"{U}/trading/test_desk_rests.py::", f"{U}/trading/test_desk_bot.py::", f"{U}/trading/test_manual_brackets.py::"
 GATE, SCRIBE, LEDGER = f"{U}/trading/test_gate.py::", f"{U}/trading/test_scribe.py::", f"{U}/trading/test_ledger.py::"
 LOOKING, PARTS = (f"{U}/exchanges/test_bitget_{name}.py::" for name in ("looking", "parts"))
@@ -86,6 +87,14 @@ SENDING = (
         "self._judge_new_risk(owner, intent, view, now_ms) or judge(intent, view, OF_EXITS)",
         (f"{GATE}test_exits_pass_when_killed_and_use_up_nothing",), "after many orders a position cannot be closed",
         (("core/risk.py", "    for rule in REDUCING if intent.reduces else RULES:\n", "    for rule in RULES:\n"),)),
+    Bug("what could not be cancelled is sent anew", "trading/desk_rests.py", "        if one.canceling and not one.order.reduce_only:\n",
+        "        if False:\n", (f"{U}/trading/test_desk_rests.py::test_a_line_that_could_not_be_taken_away_and_is_wished_again_gets_no_second_one",),
+        "it had filled, and the second fills too"),
+    Bug("a send that is broken off stays on its way", "trading/desk_door.py", "            self._broken_off(owner, [one for _, one in passed])\n", "",
+        (f"{DOOR}test_a_send_that_is_broken_off_before_it_left_leaves_no_order",), "that stop is never sent again"),
+    Bug("a grid does not hear that its start was refused", "bots/runner.py", "ONCE = frozenset({ENTRY, START})", "ONCE = frozenset({ENTRY})",
+        (f"{U}/trading/test_desk_grid.py::test_a_grid_whose_start_was_not_taken_lets_nothing_rest_and_begins_again_after_the_next_close",),
+        "its lines sell what was never bought"),
 )
 
 EVIDENCE_BUGS = (
@@ -148,6 +157,15 @@ EVIDENCE_BUGS = (
     Bug("an order of somebody else is cancelled", "trading/desk_check.py", "        desk.orders.add(one)\n        row =",
         "        desk.orders.add(one)\n        await desk.exchange.cancel(order.client_id)\n        row =",
         (f"{CHECK}test_an_order_of_somebody_else_is_noted_and_never_touched",), "the stop a person has set by hand disappears"),
+    Bug("a fill does not wait for its order", "exchanges/bitget/events.py", '        return "" if name is None else name or nobodys(report)\n',
+        "        return name or nobodys(report)\n", (f"{WHOSE}test_a_fill_that_is_shown_before_its_order_waits_and_then_has_our_name",),
+        "a bot's position is nobody's, without a stop and without an alarm"),
+    Bug("one order that is refused ends the round", "exchanges/bitget/reconcile.py", "            if of_key(error):\n                raise\n            log",
+        "            raise\n            log", (f"{WHOSE}test_one_order_that_is_refused_blinds_nobody_and_rings_once",), "the whole account is blind for ever"),
+    Bug("who stops listening is cut off", "exchanges/bitget/ears.py", "        self._room.set()\n\n    def stop",
+        "        self._room.set()\n        self._task.cancel()\n\n    def stop",
+        (f"{U}/exchanges/test_bitget_ears.py::test_who_stops_listening_hears_to_the_end_what_is_being_heard_and_nothing_more",),
+        "half of an account's owners never hear of a liquidation"),
 )
 
 PROTECTING = (
@@ -204,6 +222,16 @@ PROTECTING = (
     Bug("a strategy speaks though bars are missing", "bots/series.py", "        self.stale = bool(self.next_ms) and bar.ts > self.next_ms\n",
         "        self.stale = False\n",
         (f"{U}/bots/test_signals_are_shared.py::test_a_missing_bar_silences_until_the_bars_are_fetched_again",), "signals of a market that never was"),
+    Bug("a part that is liquidated is taken for all", "bots/grid_memory.py", "        if not 0 < lots < held:\n", "        if True:\n",
+        (f"{U}/bots/test_grid_mind.py::test_a_liquidation_of_a_part_ends_it_and_what_is_left_leaves_under_its_stop",), "the rest loses its stop"),
+    Bug("a bot ends before all its fills can be known", "bots/runner.py", "and not self._fills_waiting and self._ending.may_come():\n",
+        "and not self._fills_waiting:\n",
+        (f"{U}/trading/test_desk_bot.py::test_what_filled_before_it_was_taken_away_and_is_told_later_is_waited_for",),
+        "it says stopped and leaves a position without a stop"),
+    Bug("a full disk under the journal ends the bot", "bots/runner.py", "        self.journal.close()\n        self._unsaved",
+        "        self.journal.flush()\n        self._unsaved",
+        (f"{U}/trading/test_desk_bot.py::test_with_a_full_disk_under_its_journal_a_bot_lives_its_stop_and_exit_leave_and_what_adds_risk_waits",),
+        "its stop and its exits end with it"),
 )
 
 BOOKS = (
@@ -279,6 +307,15 @@ RIGHTS = (
     Bug("X-Forwarded-For is believed", "platform/origin.py", "forwarded(connection.headers.getlist(\"x-forwarded-for\"), hops) if hops else None",
         "forwarded(connection.headers.getlist(\"x-forwarded-for\"), hops or 1)", (f"{ORIGIN}test_without_a_trusted_proxy_only_the_peer_counts",),
         "nobody can be locked out, and the audit names whom the thief wants"),
+    Bug("a kill switch cancels once", "trading/desk_check.py", "            await self._killed()\n", "",
+        (f"{CHECK}test_what_a_kill_switch_could_not_take_away_at_once_it_takes_away_later",
+         f"{CHECK}test_a_switch_that_went_on_while_nobody_was_here_is_heard_at_the_start"), "lines go on filling under the switch"),
+    Bug("what others have ordered counts on no side", "core/risk.py", "    if held >= 0 and coming >= 0:\n", "    if held >= 0:\n",
+        (f"{HEARS}test_two_owners_never_come_to_be_on_opposite_sides",), "two bots hold against each other, and neither can be closed"),
+    Bug("a bar told late is fresh", "trading/desk.py", "        return self.clock.now_ms() if self.mode == PAPER else bar.ts + bar.timeframe_ms\n",
+        "        return self.clock.now_ms()\n", (f"{HEARS}test_a_price_is_as_old_as_the_bar_it_comes_from",), "after an outage a bot enters on what was an hour ago"),
+    Bug("runners outlive the right to trade", "bots/supervisor.py", "        await self.bots.close()\n        self.term", "        self.term",
+        (f"{U}/bots/test_supervisor.py::test_a_right_that_is_taken_anew_begins_with_no_runner_of_before",), "a bot says that it runs and sends no exit"),
 )
 
 BUGS: tuple[Bug, ...] = (*SENDING, *EVIDENCE_BUGS, *PROTECTING, *BOOKS, *RIGHTS)
