@@ -47,7 +47,7 @@ class Heard:
 
     async def until(self, count: int, kind: type) -> list[Any]:
         """Wait (not for a time: for the events) until there are so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.of(kind)) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -87,7 +87,7 @@ class HandTime:
 
 async def seen(what: Callable[[], object]) -> None:
     """Let the loop run until something holds: it depends on messages on this machine's own wire, not on time."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not what():  # noqa: ASYNC110
             await asyncio.sleep(0)
 

@@ -84,7 +84,7 @@ class Both:
         """Messages travel and a little time goes by until it holds; the pushes of the venue come at the machine's own pace, so time in
         the test's hand must not run far ahead of it."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not holds():
                     await self.time.go(step_ms)
         except TimeoutError:
