@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -53,3 +53,15 @@ def bot(bot_id: str, user_id: str, account_id: str, **given: Any) -> Bot:
 def rows() -> tuple[Callable[..., User], Callable[..., Account], Callable[..., Bot]]:
     """What makes them: person, account, bot."""
     return person, account, bot
+
+
+@pytest.fixture
+def minas(database: Database) -> Callable[..., Awaitable[None]]:
+    """Puts rows into the database: mina and her account a1 first, then what is given, in this order."""
+    async def put(*more: Any) -> None:
+        async with database.writing() as session:
+            for row in (person("mina"), account("a1", "mina"), *more):
+                session.add(row)
+                await session.flush()
+
+    return put

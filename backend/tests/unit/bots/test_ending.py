@@ -48,16 +48,9 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(database: Database, clock: Any, rows: Rows, tmp_path: Any) -> AsyncIterator[Stage]:
-    person, account, bot = rows
-    async with database.writing() as session:
-        session.add(person("mina"))
-        await session.flush()
-        session.add(account("a1", "mina"))
-        await session.flush()
-        session.add(bot("b1", "mina", "a1", desired=RUNNING, observed=RUNNING, started_at=clock.now()))
-        await session.flush()
-        session.add(BotState(bot_id="b1", user_id="mina", body="{}", updated_ms=0))
+async def stage(database: Database, clock: Any, rows: Rows, minas: Any, tmp_path: Any) -> AsyncIterator[Stage]:
+    await minas(rows[2]("b1", "mina", "a1", desired=RUNNING, observed=RUNNING, started_at=clock.now()),
+                BotState(bot_id="b1", user_id="mina", body="{}", updated_ms=0))
     made = Stage(database, clock, tmp_path)
     yield made
     made.slept.set()

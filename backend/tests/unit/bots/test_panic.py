@@ -57,15 +57,9 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(database: Database, clock: Any, rows: Rows, tmp_path: Any) -> AsyncIterator[Stage]:
-    person, account, bot = rows
-    async with database.writing() as session:
-        session.add(person("mina"))
-        await session.flush()
-        session.add(account("a1", "mina"))
-        await session.flush()
-        session.add_all([bot(f"b{n}", "mina", "a1", desired=desired, observed=observed, flatten=False, attempts=3, retry_ms=9)
-                         for n, (desired, observed) in enumerate(STATES)])
+async def stage(database: Database, clock: Any, rows: Rows, minas: Any, tmp_path: Any) -> AsyncIterator[Stage]:
+    await minas(*(rows[2](f"b{n}", "mina", "a1", desired=desired, observed=observed, flatten=False, attempts=3, retry_ms=9)
+                  for n, (desired, observed) in enumerate(STATES)))
     made = Stage(database, clock, tmp_path)
     yield made
     await made.desks.scribe.close()

@@ -17,14 +17,9 @@ from haechi.identity.models import User
 from haechi.platform.db import Database
 
 
-async def test_starts_at_once_never_have_more_than_the_account(database: Database, rows: tuple[Callable[..., Any], ...], clock: Any) -> None:
-    person, account, bot = rows
-    async with database.writing() as session:
-        session.add(person("mina"))
-        await session.flush()
-        session.add(account("a1", "mina"))
-        await session.flush()
-        session.add_all([bot(f"b{n}", "mina", "a1", symbol=f"S{n}", allocation=Decimal(30)) for n in range(8)])
+async def test_starts_at_once_never_have_more_than_the_account(database: Database, rows: tuple[Callable[..., Any], ...], minas: Any,
+                                                               clock: Any) -> None:
+    await minas(*(rows[2](f"b{n}", "mina", "a1", symbol=f"S{n}", allocation=Decimal(30)) for n in range(8)))
     bots = SimpleNamespace(refuse_while_killed=lambda _user_id, _bot_id="": None, supervisor=None)
     house: Any = SimpleNamespace(database=database, clock=clock, part=lambda _kind: bots)
     asked = instances.Asked(User(id="mina"), "127.0.0.1")
