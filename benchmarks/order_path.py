@@ -74,6 +74,18 @@ class Wire:
         self.at = time.perf_counter()
 
 
+class BarClock(SystemClock):
+    """The house's clock: at every bar it jumps to that bar's close, or each of them would be refused as stale. The wire has the true one."""
+
+    ahead_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ahead_ms
+
+    def closes(self, ts: int) -> None:
+        self.ahead_ms += ts + MINUTE_MS - self.now_ms()
+
+
 class OnWire:
     """Connections of the one account, at the venue on loopback."""
 
@@ -116,7 +128,7 @@ async def quiet(desk: Any) -> None:
 
 
 async def measured(given: argparse.Namespace, folder: Path, port: int) -> None:
-    database, clock, wire = Database(f"sqlite+aiosqlite:///{folder}/haechi.db"), SystemClock(), Wire()
+    database, clock, wire = Database(f"sqlite+aiosqlite:///{folder}/haechi.db"), BarClock(), Wire()
     await upgrade(database)
     await filled(database, 1, 1, [ONE])
     if given.each_alone:
@@ -137,11 +149,12 @@ async def measured(given: argparse.Namespace, folder: Path, port: int) -> None:
         runner = bots.runners[bot.id]
         always(runner.mind)
         taken, cpu, refused = [], [], 0
-        ts, commits = clock.now_ms() // MINUTE_MS * MINUTE_MS - 10_000 * MINUTE_MS, desks.scribe.commits
+        ts, commits = clock.now_ms() // MINUTE_MS * MINUTE_MS, desks.scribe.commits
         for number in range(given.orders):
             ts += MINUTE_MS
             price = Decimal(60_000 + number % 7)
             await quiet(runner.desk)
+            clock.closes(ts)
             wire.at, begun, used = 0.0, time.perf_counter(), time.process_time()
             await runner.desk.hear(Bar("BTCUSDT", MINUTE_MS, ts, price, price, price, price, 1.0))
             if not wire.at:
@@ -150,6 +163,8 @@ async def measured(given: argparse.Namespace, folder: Path, port: int) -> None:
             taken.append(wire.at - begun)
             cpu.append(time.process_time() - used)
         await quiet(runner.desk)
+        if not taken:
+            raise SystemExit(f"no bar became an order: {dict(gate.refused)}")
         print(f"{len(taken)} orders ({refused} bars without one, {dict(gate.refused)}), {desks.scribe.commits - commits} commits")
         print(f"bar told → bytes of its order written: p50 {quantile(taken, 0.5) * 1e3:.2f}  p90 {quantile(taken, 0.9) * 1e3:.2f}  "
               f"p99 {quantile(taken, 0.99) * 1e3:.2f}  max {max(taken) * 1e3:.2f} ms; CPU until the answer p50 "
