@@ -63,7 +63,8 @@ class Bots:
         return self._hub
 
     def condition(self) -> dict[str, Any]:
-        return {"state": "up", "running": sum(not runner.ended.is_set() for runner in self.runners.values())}
+        running = sum(not runner.ended.is_set() for runner in self.runners.values())
+        return {"state": "up"} | (self.supervisor.condition() if self.supervisor is not None else {}) | {"running": running}
 
     def refuse_while_killed(self, user_id: str, bot_id: str = "") -> None:
         """Raises Conflict, code `killed`."""

@@ -84,6 +84,7 @@ class Supervisor:
         self.news, self.troubles = News(database, clock), Troubles(clock, random)
         self.turns: Turns[Due] = Turns(ERRANDS_MAX, ERRANDS_OF_ACCOUNT_MAX)
         self.leading, self.term = False, 0
+        self.failing = ""  # what its last pass failed by
         self.up: dict[str, Due] = {}  # what this process has launched and not seen end
         self.told: dict[str, bool] = {}  # whom it told to stop, and whether to close
         self.errands: dict[str, asyncio.Task[None]] = {}
@@ -105,7 +106,8 @@ class Supervisor:
             self._trouble(Due("", user_id, account_id, RUNNING), error)
 
     def condition(self) -> dict[str, Any]:
-        return {"state": "up", "leading": self.leading, "running": len(self.up), "waiting": len(self.turns), "under_way": len(self.errands)}
+        """down while its passes fail: then nothing is started, stopped or started again."""
+        return {"state": "down" if self.failing else "up", "waiting": len(self.turns), "under_way": len(self.errands)}
 
     # ---- the loop
 
@@ -114,7 +116,9 @@ class Supervisor:
         while True:
             try:
                 await self.look()
+                self.failing = ""
             except Exception as fault:
+                self.failing = type(fault).__name__
                 log.error("supervisor_pass_failed", error=type(fault).__name__, exc_info=None if away(fault) else fault)
             await self._rest()
 

@@ -99,6 +99,9 @@ class Watch:
             return
         face = desk.faces.get(bot_id)
         if face is not None and not face.protected:
+            self.since.pop(key, None)
+            for code in ("naked", "stop_refused"):  # of before its plan was known, or of one that had a stop
+                desk.calm(bot_id, code, key=key)
             desk.alarm(bot_id, "no_stop", key=key, symbol=symbol, quantity=str(held))  # its plan has none: said once
             return
         changed = desk.filled_ms.get((bot_id, symbol), 0)

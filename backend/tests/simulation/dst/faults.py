@@ -41,6 +41,7 @@ KINDS: dict[str, Kind] = {
     "reduce_only_replaced": Kind(USER, SHORT, OFTEN), "liquidation": Kind(USER), "liquidation_partial": Kind(USER),
     # ---- the person's own hand
     "manual_orders": Kind(USER, LONG), "manual_transfers": Kind(USER), "kill_switch": Kind(USER, SHORT),
+    "bot_stopped": Kind(USER, SHORT), "grid_edited": Kind(USER),
     # ---- the market
     "gap": Kind(MARKET), "rules_changed": Kind(MARKET, LONG), "symbol_suspended": Kind(MARKET, SHORT),
     # ---- our own house

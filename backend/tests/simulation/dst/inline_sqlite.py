@@ -89,6 +89,12 @@ class Cursor(sqlite3.Cursor):
             _wait(_at_once())
         return super().execute(sql, parameters)
 
+    def executemany(self, sql: str, parameters: Any) -> Cursor:
+        self.connection.alive()
+        if in_greenlet():
+            _wait(_at_once())
+        return super().executemany(sql, parameters)
+
     async def _async_soft_close(self) -> None:
         """SQLAlchemy asks this of asynchronous cursors; nothing is open elsewhere."""
 

@@ -45,6 +45,7 @@ class Watched:
 
     member: Member
     account_id: str
+    bot_id: str
     stopped: set[int] = field(default_factory=set)
     since_ms: int = 0
 
@@ -121,6 +122,7 @@ class Judge:
     def rest(self, last_fault_ms: int) -> None:
         """Everything. last_fault_ms: when the last fault ended."""
         self.step()
+        self.all_is_well(last_fault_ms)
         self.one_order_per_intent(whole=True)
         self.allocations()
         self.resolved(last_fault_ms)
@@ -130,6 +132,7 @@ class Judge:
             self.booked_once(one)
             self.books_balance(one)
             self.wallet_agrees(one)
+            self.as_desired(one, last_fault_ms)
 
     # ---- I1
 
@@ -223,6 +226,22 @@ class Judge:
                 fail("I4", f"{name}: {symbol} has {self.uncovered(self.accounts[name].member, m)} lots without "
                            f"a stop for {self.now() - up} ms, {limit} ms are allowed, and no alarm says so")
 
+    def all_is_well(self, last_fault_ms: int) -> None:
+        """Long after the last fault an alarm is no excuse: what bots hold has its stop, and nothing rings that says otherwise. What a
+        bot that has failed left behind is its owner's to see to."""
+        if self.now() < last_fault_ms + RESOLVED_MS:
+            return
+        observed: dict[str, str] = dict(self.rows("SELECT account_id, observed FROM bots"))
+        for one in self.accounts.values():
+            state = observed.get(one.account_id, "running")
+            bare = [(self.floor.instruments[m].symbol, self.now() - since) for (name, m), since in self.naked.items() if name == one.member.name]
+            right = set() if one.stopped else {"no_stop"} if state == "running" else {"no_stop", "naked"}  # its plan has none
+            ringing = [row for row in self.rows("SELECT code, key, facts FROM alarms WHERE account_id = ? AND cleared_ms IS NULL", one.account_id)
+                       if row[0] in (OF_SYMBOL | OF_ACCOUNT) - right]
+            if state != "failed" and (bare or ringing):
+                fail("I4", f"{one.member.name}: {self.now() - last_fault_ms} ms after the last fault there is no stop for {bare} (symbol, ms), "
+                           f"and there ring {ringing}")
+
     def _limit(self, name: str, since: int) -> int:
         any_fault, blinding, unwritable_until = self.trouble(name, since)
         limit = STOP_BLIND_MS if blinding else STOP_FAULT_MS if any_fault else STOP_MS
@@ -286,6 +305,26 @@ class Judge:
         left = self.rows("SELECT id, status FROM orders WHERE status IN ('sent', 'unknown')")
         if left:
             fail("I10", f"{self.now() - last_fault_ms} ms after the last fault nobody knows what became of {left}")
+
+    # ---- I11
+
+    def as_desired(self, one: Watched, last_fault_ms: int) -> None:
+        """A bot does what its owner wished last, or has failed, or says why it does not yet and when it tries again. One that stopped leaves nothing that could open a position;
+        one that stopped and was to close holds nothing and left nothing at all."""
+        if self.now() < last_fault_ms + RESOLVED_MS:
+            return
+        query = "SELECT symbol, desired, observed, flatten, reason != '' AND retry_ms > ? FROM bots WHERE id = ?"
+        for symbol, desired, observed, flatten, tries in self.rows(query, self.now(), one.bot_id):
+            if observed not in (desired, "failed") and not (observed == "recovering" and tries):
+                fail("I11", f"{one.member.name}: its bot is to be {desired}, and is {observed} {self.now() - last_fault_ms} ms after the last fault")
+            if observed != "stopped":
+                continue
+            left = self.rows("SELECT id FROM orders WHERE bot_id = ? AND status IN ('open', 'sent', 'unknown') AND (? OR NOT reduce_only)",
+                             one.bot_id, flatten)
+            held = parts(one.member, next(m for m, there in enumerate(self.floor.instruments) if there.symbol == symbol))[0]
+            if left or flatten and held:
+                fail("I11", f"{one.member.name}: its bot has stopped{' and closed' if flatten else ''}, yet holds {held} lots, and there "
+                            f"rest {left}")
 
 
 def parts(member: Member, m: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from haechi.bots.grid_memory import GridSpec
+from haechi.bots.grid_mind import GridMind
 from haechi.bots.mind import Spec
 from haechi.bots.models import GRID, RUNNING, STARTING, STRATEGY, Bot
 from haechi.core.grid_plan import GridPlan
@@ -31,6 +32,7 @@ from .faults import MINUTE, Fault, Faults, draw
 from .history import History
 from .invariants import Judge, Watched
 from .patience import Patience
+from .person import Person
 from .system import System, seeded_ids
 from .virtual_loop import VirtualClock, VirtualLoop, run
 from .world import BAR_MS, World
@@ -43,6 +45,7 @@ DEPOSIT = Decimal(10_000)
 DOWN_MS = (500, 40_000)
 BLINDING = frozenset({"events_lost", "events_silent", "late_fills", "reconnects", "read_lag", "reads_fail", "key_revoked", "banned",
                       "maintenance", "clock_skew", "rate_limited"})
+WISHES = frozenset({"bot_stopped", "grid_edited"})  # nothing goes wrong in these: no limit is wider for them
 UNWRITABLE = frozenset({"database_locked", "database_full", "database_cut"})
 
 
@@ -120,7 +123,7 @@ class _Run:
         self.system = System(self.world, self.clock, self.path, self.file, {f"acc{name}": name for name in USERS}, self.faults, self.name,
                              self.patience)
         self.system.users = {name: f"user{name}" for name in USERS}
-        watched = [Watched(self.members[name], f"acc{name}", since_ms=self.clock.now_ms() + 1) for name in USERS]
+        watched = [Watched(self.members[name], f"acc{name}", f"bot{name}", since_ms=self.clock.now_ms() + 1) for name in USERS]
         await asyncio.sleep(1)
         await self._rows(watched)
         self.judge = Judge(self.world.floor, self.history, self.path, watched, self.clock.now_ms, self._trouble)
@@ -181,7 +184,7 @@ class _Run:
     def _trouble(self, name: str, since: int) -> tuple[bool, bool, int]:
         """Faults of this member or of all, from a minute before `since` on."""
         since_run = since - START_MS
-        met = [one for one in self.drawn if one.who in ("", name) and one.start_ms <= self.run_ms() and one.end_ms + MINUTE >= since_run]
+        met = [one for one in self.drawn if one.who in ("", name) and one.kind not in WISHES and one.start_ms <= self.run_ms() and one.end_ms + MINUTE >= since_run]
         until = max((one.end_ms for one in met if one.kind in UNWRITABLE), default=0)
         return bool(met), any(one.kind in BLINDING for one in met), START_MS + until + 5_000 if until else 0
 
@@ -209,6 +212,8 @@ class _Run:
         spec: Spec | GridSpec
         if k == len(USERS) - 1:
             spec = GridSpec(self._grid(rng, m), one, costs, BAR_MS)
+            if GridMind(spec).protected:
+                watched.stopped.add(m)
         else:
             spec = Spec(document(rng), {}, {}, one, costs, BAR_MS)
             watched.stopped.add(m)
@@ -218,10 +223,24 @@ class _Run:
                         started_at=now, ended_at=None))
 
     def _grid(self, rng: Random, m: int) -> GridPlan:
+        """Six of ten have stops; some a trigger, a goal, or a range that follows the price."""
         one, point = self.world.instruments[m], self.world.points[m]
         half = int(point * rng.uniform(0.01, 0.03))
-        return GridPlan(lower=one.price(point - half), upper=one.price(point + half), cells=rng.randint(4, 12),
-                        direction=rng.choice(("long", "neutral")), investment=Decimal(2_000), leverage=3)
+        lower, upper, beyond = point - half, point + half, int(half * rng.uniform(0.02, 0.3))
+        direction, stops = rng.choice(("long", "short", "neutral")), rng.random() < 0.6
+        more: dict[str, Any] = {}
+        if stops and direction != "short":
+            more["stop_lower"] = one.price(lower - beyond)
+        if stops and direction != "long":
+            more["stop_upper"] = one.price(upper + beyond)
+        if rng.random() < 0.2:
+            more["trigger"] = one.price(point + int(half * rng.uniform(-0.3, 0.3)))
+        if rng.random() < 0.2:
+            more["take_profit"] = Decimal(rng.randint(2, 20))
+        if rng.random() < 0.3:
+            more |= {"trail_up": 3, "trail_down": 3}
+        return GridPlan(lower=one.price(lower), upper=one.price(upper), cells=rng.randint(4, 12), direction=direction,
+                        investment=Decimal(2_000), leverage=3, **more)
 
     # ---- what happens at a moment
 
@@ -249,6 +268,20 @@ class _Run:
         await asyncio.sleep((one.end_ms - one.start_ms) / 1000)
         kills = self.system.kills if self.system.up else Kills(self.system.folder / "kill", self.clock)  # a house that is down has the file
         kills.turn_off("user", self.system.users[one.who])
+
+    async def _bot_stopped(self, one: Fault) -> None:
+        """With or without closing what it holds, and some minutes later it is started again."""
+        person = self._person(one.who)
+        await person.stops(flatten=one.size < 0.6)
+        self.patience.stir(one.who)
+        await asyncio.sleep(max(0, one.end_ms - self.run_ms()) / 1000)
+        await person.starts()
+
+    async def _grid_edited(self, one: Fault) -> None:
+        await self._person(one.who).edits(one.size)
+
+    def _person(self, name: str) -> Person:
+        return Person(self.system, self.system.users[name], f"bot{name}")
 
     async def _database_locked(self, one: Fault) -> None:
         self.file.locked_until = self.loop.time() + (one.end_ms - one.start_ms) / 1000

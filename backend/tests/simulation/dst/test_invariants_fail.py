@@ -40,7 +40,7 @@ class Stage:
         await self.world.warm()
         self.member = self.world.join("anna", Decimal(10_000))
         await asyncio.sleep(1)
-        watched = Watched(self.member, "acc", {0}, self.clock.now_ms())
+        watched = Watched(self.member, "acc", "b", {0}, self.clock.now_ms())
         self.judge = Judge(self.world.floor, self.history, self.path, [watched], self.clock.now_ms, lambda name, since: (False, False, 0))
         self.port = FaultyExchange(self.world, "anna", Faults([], "anna", Random(1), lambda: 0), "planted")
         self.port.reads = set(READ_FIRST)
@@ -189,10 +189,15 @@ def odd_balance(stage: Stage) -> None:
     stage.sql.execute("UPDATE ledger_entries SET balance = '1' WHERE book = 'fees'")
 
 
+def bot(stage: Stage, **given: Any) -> None:
+    stage.insert("bots", **{"id": "b", "user_id": "u", "account_id": "acc", "strategy": "s", "symbol": "BTCUSDT", "timeframe": "1m", "spec": "{}",
+                            "capital": "1", "desired": "running", "observed": "running", "reason": "", "allocation": "10",
+                            "created_at": "2026-01-01", **given})
+
+
 def too_much_allocated(stage: Stage) -> None:
     for name, percent in (("x", "60"), ("y", "40.00000001")):
-        stage.insert("bots", id=name, user_id="u", account_id="acc", strategy="s", symbol="BTCUSDT", timeframe="1m", spec="{}", capital="1",
-                     desired="running", observed="running", reason="", allocation=percent, created_at="2026-01-01")
+        bot(stage, id=name, allocation=percent)
 
 
 async def stop_taken_away(stage: Stage) -> None:
@@ -212,6 +217,37 @@ def never_resolved(stage: Stage) -> Any:
     return asyncio.sleep(RESOLVED_MS / 1000)
 
 
+def long_after(**given: Any) -> Callable[[Stage], Any]:
+    """A bot with such a row, long after the last fault."""
+    async def plant(stage: Stage) -> None:
+        bot(stage, **given)
+        await asyncio.sleep(RESOLVED_MS / 1000)
+
+    return plant
+
+
+async def stopped_and_left_a_line(stage: Stage) -> None:
+    await long_after(desired="stopped", observed="stopped", flatten=False)(stage)
+
+
+async def closed_and_left_its_stop(stage: Stage) -> None:
+    await stage.port.cancel("b-3")
+    stage.sql.execute("UPDATE orders SET status = 'canceled' WHERE id = 'b-3'")
+    stage.sql.execute("UPDATE orders SET reduce_only = 1 WHERE id = 'b-2'")
+    await long_after(desired="stopped", observed="stopped")(stage)
+
+
+async def alarm_that_lasts(stage: Stage) -> None:
+    stage.insert("alarms", user_id="u", account_id="acc", bot_id="b", code="naked", key="acc:naked:b:BTCUSDT", facts="{}", raised_ms=0)
+    await asyncio.sleep(RESOLVED_MS / 1000)
+
+
+async def alarm_that_covers_for_ever(stage: Stage) -> None:
+    await stage.port.cancel("b-2")
+    stage.sql.execute("UPDATE orders SET status = 'canceled' WHERE id = 'b-2'")
+    await alarm_that_lasts(stage)
+
+
 async def risk(stage: Stage, **doubtful: Any) -> None:
     stage.port.asked = lambda request: [setattr(request, name, value) for name, value in doubtful.items()]
     await stage.place("b-4", "buy", "0.01", "limit", price=stage.market - 400)
@@ -225,10 +261,22 @@ async def risk(stage: Stage, **doubtful: Any) -> None:
     ("I2: anna: wallet", wallet_differs), ("I2: anna: fees", fees_differ), ("I3", too_much_allocated), ("I4", stop_taken_away),
     ("I4", stop_too_small), ("I6: anna: not in the books", lambda stage: (fill_lost(stage), position_booked(stage))[0]), ("I6", fill_twice),
     ("I6: anna: .*only in the books", fill_invented), ("I6", transfer_lost), ("I7: anna: postings", odd_posting),
-    ("I7: anna: booking", odd_balance), ("I10", never_resolved)])
+    ("I7: anna: booking", odd_balance), ("I10", never_resolved),
+    ("I4: anna: .* there ring", alarm_that_lasts), (r"I4: anna: .*no stop for \[\('BTCUSDT'", alarm_that_covers_for_ever),
+    ("I11: anna: .* to be stopped, and is stopping", long_after(desired="stopped", observed="stopping")),
+    ("I11: anna: .* to be running, and is stopped", long_after(observed="stopped")),
+    ("I11: anna: .* to be running, and is recovering", long_after(observed="recovering", reason="The wire is gone.")),
+    ("I11: anna: its bot has stopped, yet", stopped_and_left_a_line), ("I11: anna: its bot has stopped and closed, yet", closed_and_left_its_stop)])
 def test_a_planted_fault_is_found(rule: str, plant: Callable[[Stage], Any]) -> None:
     with pytest.raises(Broken, match=f"^{rule}"):
         judged_after(plant)
+
+
+@pytest.mark.parametrize("plant", [
+    long_after(), long_after(desired="stopped", observed="failed"),
+    long_after(observed="recovering", reason="The account has not enough money.", retry_ms=START_MS * 2)])
+def test_a_bot_that_does_as_it_was_told_or_says_why_not_is_right(plant: Callable[[Stage], Any]) -> None:
+    judged_after(plant)
 
 
 def position_booked(stage: Stage) -> None:

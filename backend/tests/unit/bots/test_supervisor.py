@@ -430,3 +430,26 @@ def test_turns_are_taken_over_people():
     turns.doubt(Waits("a0"))
     turns.drop("b")
     assert len(turns) == 2
+
+
+async def test_a_supervisor_whose_passes_fail_is_down(world):
+    """Somebody who looks at /health must see that bots are neither started nor stopped."""
+    await world.add("mina/1")
+    seen, passes = [], asyncio.Semaphore(0)
+
+    async def sleep(_seconds):
+        seen.append(world.supervisor.condition()["state"])
+        passes.release()
+        await (asyncio.sleep(0) if len(seen) < 3 else asyncio.Event().wait())
+
+    async def broken():
+        if len(seen) == 1:
+            raise ValueError("a line that no table takes")
+
+    world.supervisor.sleep, world.supervisor.news.write = sleep, broken
+    task = asyncio.create_task(world.supervisor.run())
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            await passes.acquire()
+    task.cancel()
+    assert seen == ["up", "down", "up"]

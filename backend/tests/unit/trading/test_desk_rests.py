@@ -214,6 +214,14 @@ async def test_a_plan_without_a_stop_is_said_and_does_not_ring_as_naked(stage: S
     assert [await watched(stage, 5) for _ in range(2)] == [{"no_stop"}] * 2 and face.pokes == 0
 
 
+async def test_what_rang_as_naked_while_its_bot_was_away_is_over_when_a_plan_without_a_stop_is_back(stage: Stage) -> None:
+    assert [await watched(stage, 2) for _ in range(3)][-1] == {"naked"}, "nobody knows that its plan has none"
+    face = Listening(B1)
+    face.protected = False  # type: ignore[misc]
+    stage.desk.attach(face)
+    assert await watched(stage) == {"no_stop"}
+
+
 async def test_a_stop_that_is_only_in_our_books_is_none(stage: Stage) -> None:
     """Somebody took it away at the exchange, and nobody told."""
     await rest(stage, stop())
