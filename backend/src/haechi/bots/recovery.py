@@ -34,7 +34,6 @@ class Kind(StrEnum):
     MAINTENANCE = "maintenance"
     DATABASE = "database"
     CLOCK = "clock"
-    HALTED = "halted"
     REJECTED = "rejected"
     FAULT = "fault"
 
@@ -72,7 +71,7 @@ WORDS: dict[str, Kind] = {
     "rate": Kind.RATE, "busy": Kind.NETWORK, "maintenance": Kind.MAINTENANCE, "closed": Kind.MAINTENANCE, "clock": Kind.CLOCK,
     "margin": Kind.FUNDS, "unknown": Kind.NETWORK,
 }
-OURS: dict[str, Kind] = {"killed": Kind.HALTED, "database_unavailable": Kind.DATABASE, "account_empty": Kind.FUNDS}
+OURS: dict[str, Kind] = {"database_unavailable": Kind.DATABASE, "account_empty": Kind.FUNDS}
 
 
 class Trouble(NamedTuple):

@@ -57,7 +57,7 @@ class Words(BaseModel):
 
 
 class SaveTemplateBody(BaseModel):
-    """The figures are made by the server: it back-tests the plan over the last candles of `symbol`. investment: of a grid."""
+    """The figures are made by the server: it back-tests the plan over the last candles of `symbol`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{
         "name": "wide_calm", "title": {"en": "Wide and calm", "ko": "넓고 느긋하게"},
@@ -69,7 +69,6 @@ class SaveTemplateBody(BaseModel):
     about: Words
     plan: Plan
     symbol: Symbol
-    investment: Money = Decimal(1000)
 
 
 class UseTemplateBody(BaseModel):

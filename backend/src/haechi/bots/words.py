@@ -60,7 +60,6 @@ TROUBLES = {
     "maintenance": ("The exchange, or this market, is under maintenance.", "거래소 또는 이 종목이 점검 중입니다."),
     "database": ("The database does not answer.", "데이터베이스가 응답하지 않습니다."),
     "clock": ("This server's clock differs from the exchange's.", "서버 시계가 거래소 시계와 다릅니다."),
-    "halted": ("Trading is halted by a kill switch.", "킬 스위치로 거래가 중지되었습니다."),
     "rejected": ("The exchange or a rule does not allow this bot as it is; see its log.",
                  "거래소 또는 규칙이 이 봇의 현재 설정을 허용하지 않습니다. 로그를 확인하세요."),
     "fault": ("The bot met a fault of ours; the server's log knows more.", "내부 오류가 발생했습니다. 자세한 내용은 서버 로그에 있습니다."),

@@ -46,7 +46,7 @@ TABLE = [
     (ConnectionResetError(), Kind.NETWORK), (TimeoutError(), Kind.NETWORK), (OSError("no route"), Kind.NETWORK), (EOFError(), Kind.NETWORK),
     (gone_connection(), Kind.DATABASE), (PoolTimeout(), Kind.DATABASE), (DatabaseUnavailable("away"), Kind.DATABASE), (Unwritten("full"), Kind.DATABASE),
     (IntegrityError("INSERT", {}, ValueError("twice")), Kind.FAULT), (OperationalError("no such table", {}, ValueError()), Kind.FAULT),
-    (Conflict("stopped by the operator", code="killed"), Kind.HALTED), (Conflict("taken"), Kind.REJECTED), (BadInput("no"), Kind.REJECTED),
+    (Conflict("taken"), Kind.REJECTED), (BadInput("no"), Kind.REJECTED),
     (HaechiError("nothing there", code="account_empty"), Kind.FUNDS), (ZeroDivisionError(), Kind.FAULT), (AssertionError(), Kind.FAULT),
     (KeyError("x"), Kind.FAULT), (UnitError("a fill that does not follow: the position is read again"), Kind.FAULT),
     (Unfit("the grid needs 500"), Kind.REJECTED),
@@ -65,7 +65,7 @@ def test_every_code_of_the_exchange_has_a_kind_and_only_a_key_is_a_key():
         assert kind is not Kind.FAULT, code
 
 
-AGAIN = {Kind.KEY: 2, Kind.FAULT: 3, Kind.PERMISSION: 0, Kind.REJECTED: 0, Kind.HALTED: 0}
+AGAIN = {Kind.KEY: 2, Kind.FAULT: 3, Kind.PERMISSION: 0, Kind.REJECTED: 0}
 
 
 @pytest.mark.parametrize("kind", list(Kind))
