@@ -18,6 +18,8 @@ ALLOWED = {("bots/signals.py", "float(self.instrument.tick)"), ("bots/signals.py
            ("venue/wire/ws/streams.py", "0.0"),
            # How waits are spread.
            ("bots/recovery.py", "1.0"), ("bots/recovery.py", "0.5"),
+           # The value of an indicator, shown by `why`.
+           ("bots/instance_schemas.py", "31.25"),
            # /grid/market answers JSON numbers, as it was promised.
            ("bots/grid_market.py", "float(one.price(close))"), ("bots/grid_market.py", "float(one.price(high))"),
            ("bots/grid_market.py", "float(one.price(low))"),

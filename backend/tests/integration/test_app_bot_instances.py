@@ -87,6 +87,14 @@ async def test_a_bot_starts_trades_and_stops(app, mina):
     assert stats["position"] != "0" and stats["unrealized"] is not None and stats["fees"].startswith("-")
     why = (await app.http.get(f"{BOTS}/{bot['id']}/why", headers=mina)).json()
     assert len(why["decisions"]) == 40 and any(one["held"] for one in why["decisions"])
+    assert all(one["rules"] == [] for one in why["decisions"]), "the values only of the bar that is asked for"
+    told = next(one for one in why["decisions"] if one["held"])
+    one, = (await app.http.get(f"{BOTS}/{bot['id']}/why", headers=mina, params={"bar": told["time"]})).json()["decisions"]
+    assert one == told | {"rules": one["rules"]} and [rule["rule"] for rule in one["rules"] if rule["holds"]] == told["held"]
+    held = next(rule for rule in one["rules"] if rule["holds"])
+    assert held["parts"][0]["value"] is True and any(isinstance(part["value"], float) and part["depth"] for part in held["parts"])
+    gone = (await app.http.get(f"{BOTS}/{bot['id']}/why", headers=mina, params={"bar": "2020-01-01T00:00:00Z"})).json()
+    assert gone["decisions"] == []
     assert (await act(app, mina, bot, "stop", flatten=True)).json()["observed"] == "stopping"
     async with asyncio.timeout(20):
         while (there := (await app.http.get(f"{BOTS}/{bot['id']}", headers=mina)).json())["observed"] != "stopped":

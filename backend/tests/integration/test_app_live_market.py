@@ -77,7 +77,7 @@ async def test_a_bot_on_hours_begins_with_the_hours_of_the_market_that_is_follow
             started = await app.http.post("/bot/start", headers=await app.person(), json={"strategy": "rsi", "timeframe": "1h"})
             assert started.status_code == 201
             runner, = app.house.part(Bots).runners.values()
-            series = runner.hub._voices[runner.key].series
+            series = runner.hearing.hub._voices[runner.hearing.key].series
             wanted = [bar for kept, bar in theirs.floor.venue.past["BTCUSDT"].joined(HOUR, 5_000) if kept == HOUR]
             assert len(wanted) > 40 and series.bars(series.count).ts.tolist() == [bar.ts for bar in wanted]
             assert series.bars(series.count).close_ticks.tolist() == [bar.close for bar in wanted]

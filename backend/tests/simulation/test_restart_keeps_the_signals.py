@@ -78,7 +78,7 @@ async def test_every_bar_has_the_signal_of_the_back_test(road: Any, name: str, l
         there.clock.now_at = int(market.bars.ts[past])
         bot = await there.start(document, "BTCUSDT", params={"slow": slow}, timeframe=name)
         first = there.bots.runners[bot.id]
-        hub, key, mind = first.hub, first.key, first.mind
+        hub, key, mind = first.hearing.hub, first.hearing.key, first.mind
         await there.play(before)
         said = {one.ts: one.bits for one in first.whys.shown()}
         await again(there, bot)
@@ -90,7 +90,7 @@ async def test_every_bar_has_the_signal_of_the_back_test(road: Any, name: str, l
         wanted = {ts: bit for ts, bit in zip(bars.ts.tolist(), bits, strict=True) if ts + length > market.bars.ts[past]}
         assert len({bit for bit in wanted.values()}) > (len(wanted) > 3)
         assert said == wanted
-        mine = runner.hub._voices[key].series.bars(len(bars))
+        mine = runner.hearing.hub._voices[key].series.bars(len(bars))
         assert mine.ts.tolist() == bars.ts.tolist() and (mine.close == bars.close).all()
         assert mine.volume.tolist() == (pytest.approx(bars.volume.tolist()) if length == WEEK else bars.volume.tolist())
-        assert runner.mind is not mind and hub is not runner.hub and key == runner.key
+        assert runner.mind is not mind and hub is not runner.hearing.hub and key == runner.hearing.key

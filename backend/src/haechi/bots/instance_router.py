@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from haechi.bots import instances, store
@@ -18,7 +20,9 @@ from haechi.bots.instance_schemas import (
     InstanceAnswer,
     InstancesPage,
     KindName,
+    PartAnswer,
     RefusalAnswer,
+    RuleAnswer,
     StartedAnswer,
     State,
     StatsAnswer,
@@ -44,11 +48,16 @@ from haechi.platform.ids import ID_CHARS
 from haechi.platform.paging import Paging, cursor, cut
 from haechi.trading.ledger import balance_of
 
+if TYPE_CHECKING:  # they load the engine
+    from haechi.bots.why import Why
+    from haechi.core.language import Explained
+
 router = APIRouter(prefix="/bot-instances", tags=["bot-instances"])
 LOOK = "GET /bot-instances"
 REFUSALS_SHOWN = 50
 
 Id = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_CHARS}}}$")]
+Bar = Annotated[AwareDatetime | None, Query(description="A bar, by the time it opened; as `time` of a decision says it.")]
 
 
 async def asking(user: CurrentUser, origin: From) -> Asked:
@@ -185,22 +194,33 @@ def money(amount: Decimal) -> str:
 
 
 @router.get("/{id}/why", operation_id="instance_why", summary="Why it did what it did", responses=errors(401, 404, 422))
-async def why(id: Id, user: CurrentUser, bots: TheBots, session: Reading, paging: Paging, language: Language) -> WhyAnswer:
-    """Per bar which rules held and what stood against an order; refusals are kept over restarts."""
+async def why(id: Id, user: CurrentUser, bots: TheBots, session: Reading, paging: Paging, language: Language,
+              bar: Bar = None) -> WhyAnswer:
+    """Per bar which rules held and what stood against an order; refusals are kept over restarts. With `bar`, that one with the values of
+    every part of its rules."""
     bot = await store.instance_of(session, user.id, id)
     rows = await store.refusals_of(session, user.id, bot.id, min(paging.limit, REFUSALS_SHOWN))
     refusals = [RefusalAnswer(time=instant(row.time_ms), role=row.facts.get("role", ""), reason=row.facts.get("reason", ""),
                               text=sentence(language, row.code, row.facts)) for row in rows]
-    ring: Any = getattr(bots.runners.get(bot.id), "whys", None)  # a grid bot has no rules and keeps none
-    return WhyAnswer(decisions=[] if ring is None else [decision(one) for one in ring.shown(paging.limit)], refusals=refusals)
+    runner = bots.runners.get(bot.id)
+    if runner is None:
+        return WhyAnswer(decisions=[], refusals=refusals)
+    if bar is None:
+        return WhyAnswer(decisions=[decision(one) for one in runner.whys.shown(paging.limit)], refusals=refusals)
+    one = runner.whys.of(round(bar.timestamp() * 1000))
+    return WhyAnswer(decisions=[] if one is None else [decision(one, runner.hearing.explained(one.ts))], refusals=refusals)
 
 
-def decision(one: Any) -> DecisionAnswer:
-    """Of a bots.why.Why; that module loads the engine, so it is not named here."""
+def decision(one: Why, rules: Iterable[Explained] = ()) -> DecisionAnswer:
     wished = [{"role": wish.role, "side": "buy" if wish.side > 0 else "sell", "kind": wish.kind, "lots": wish.lots} for wish in one.wished]
     cuts = [CutAnswer(role=cut.role, rule=cut.rule, asked=cut.asked, allowed=cut.allowed) for cut in one.cut]
     return DecisionAnswer(time=instant(one.ts), close=str(one.close), held=one.held, position_lots=one.position, wished=wished,
-                          against=one.against, cut=cuts)
+                          against=one.against, cut=cuts, rules=[rule(found) for found in rules])
+
+
+def rule(found: Explained) -> RuleAnswer:
+    return RuleAnswer(rule=found.rule, holds=found.holds,
+                      parts=[PartAnswer(text=part.text, value=part.value, depth=part.depth) for part in found.parts])
 
 
 @router.get("/{id}/logs", operation_id="instance_logs", summary="Its log", responses=errors(401, 404, 422))

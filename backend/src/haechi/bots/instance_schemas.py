@@ -186,8 +186,23 @@ class CutAnswer(BaseModel):
     allowed: str = ""
 
 
+class PartAnswer(BaseModel):
+    """A part of a rule as written, and what it was: true, false, a number, or null while it is undefined. depth: 0 is the whole rule."""
+
+    text: str
+    value: bool | float | None
+    depth: int
+
+
+class RuleAnswer(BaseModel):
+    rule: str
+    holds: bool
+    parts: list[PartAnswer]
+
+
 class DecisionAnswer(BaseModel):
-    """One bar: which rules held, what was wished (role, side, kind, lots), what stood against it."""
+    """One bar: which rules held, what was wished (role, side, kind, lots), what stood against it. rules: of the one bar that was asked
+    for, each with its values; empty for a strategy in Python, a bar gone by, and while the bot does not run."""
 
     time: datetime
     close: str
@@ -196,6 +211,7 @@ class DecisionAnswer(BaseModel):
     wished: list[dict[str, Any]]
     against: str
     cut: list[CutAnswer]
+    rules: list[RuleAnswer] = []
 
 
 class RefusalAnswer(BaseModel):
@@ -212,7 +228,9 @@ class WhyAnswer(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{
         "decisions": [{"time": "2026-01-01T00:00:00Z", "close": "60000.1", "held": ["enter_long"], "position_lots": 0, "wished": [],
-                       "against": "cooldown", "cut": []}],
+                       "against": "cooldown", "cut": [],
+                       "rules": [{"rule": "enter_long", "holds": True, "parts": [
+                           {"text": "crosses_above(r, 30)", "value": True, "depth": 0}, {"text": "r", "value": 31.25, "depth": 1}]}]}],
         "refusals": [{"time": "2026-01-01T00:00:00Z", "role": "entry", "reason": "leverage", "text": "entry refused: leverage."}]}]})
 
     decisions: list[DecisionAnswer]

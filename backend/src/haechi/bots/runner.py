@@ -14,16 +14,14 @@ import structlog
 
 from haechi.bots.ending import Ending
 from haechi.bots.grid_mind import START, GridMind
+from haechi.bots.hearing import Hearing
 from haechi.bots.mind import Mind
-from haechi.bots.signals import Signal, SignalHub, SignalKey
 from haechi.bots.states import Saved, saving
 from haechi.bots.why import Whys
 from haechi.core import risk
 from haechi.core.live import Wanted
 from haechi.core.risk import Refused
 from haechi.core.units import unscaled
-from haechi.exchanges.errors import Refused as ExchangeRefused
-from haechi.exchanges.errors import Unreachable
 from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Paid, Price, Rejected
 from haechi.platform.clock import Clock
 from haechi.platform.db import Session
@@ -36,7 +34,6 @@ from haechi.trading.scribe import Unwritten
 from haechi.trading.working import Ticket
 
 INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
-HISTORY_BARS = 5000  # of the bot's timeframe
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
 EXIT, ENTRY = "exit", "entry"
 ONCE = frozenset({ENTRY, START})  # sent once, for one moment: the plan hears of every refusal
@@ -67,10 +64,10 @@ class Runner:
     """Face (trading/desk.py) of one bot. `say` writes its log; `ended` is set when it has stopped, `fault` says why if it fell."""
 
     def __init__(self, owner: Owner, mind: Mind | GridMind, journal: Journal, desk: Desk, clock: Clock, say: Say, *,
-                 hub: SignalHub | None = None, key: SignalKey | None = None, heard: int = 0) -> None:
+                 heard: int = 0) -> None:
         self.owner, self.mind, self.journal, self.desk, self.clock, self.say = owner, mind, journal, desk, clock, say
-        self.hub, self.key, self.booked = hub, key, heard
-        self.symbol = mind.spec.instrument.symbol
+        self.symbol, self.booked = mind.spec.instrument.symbol, heard
+        self.hearing = Hearing(self)
         self.whys = Whys()
         self.inbox: asyncio.Queue[tuple[Heard, str, asyncio.Future[None]]] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
         self.ended = asyncio.Event()
@@ -153,9 +150,7 @@ class Runner:
         self.ended.set()
         self.journal.close()
         self.desk.detach(self)
-        if self.hub is not None and self.key is not None:
-            self.hub.close(self.key)
-            self.hub = None
+        self.hearing.close()
         while not self.inbox.empty():
             _, _, done = self.inbox.get_nowait()
             if not done.done():
@@ -222,7 +217,7 @@ class Runner:
         return []
 
     async def _bar(self, bar: Bar) -> list[Wanted]:
-        signal = await self._signal(bar)
+        signal = await self.hearing.signal(bar)
         if isinstance(self.mind, Mind):
             self.journal.write("bar", event=bar, signal=signal)
             wishes = self.mind.heard(bar, signal=signal)
@@ -235,34 +230,6 @@ class Runner:
         if self._unsaved_bars >= SAVED_EVERY_BARS:
             self._save_later()
         return wishes
-
-    async def _signal(self, bar: Bar) -> Signal | None:
-        """What the strategy says at this bar's close. With bars missing, nothing, until the exchange has told them."""
-        if self.hub is None or self.key is None:
-            return None
-        found = self.hub.signal(self.key, bar)
-        if self.hub.stale(self.key):
-            try:
-                self.hub.refill(self.key, await self.desk.exchange.bars(self.symbol, HISTORY_BARS, self.key.timeframe_ms))
-            except (Unreachable, ExchangeRefused) as error:
-                log.warning("bars_missing", bot_id=self.owner.bot_id, why=error.message)
-                return None
-            found = self.hub.signal(self.key, bar)
-            self.missed(before=bar.ts if found is None else found.whole.ts)
-        elif found is not None and isinstance(self.mind, Mind) and self.mind.bar_ts < found.whole.ts - found.whole.timeframe_ms:
-            self.missed(before=found.whole.ts)  # the bars are everybody's: others were told the one that we were not
-        return found
-
-    def missed(self, *, before: int | None = None) -> None:
-        """Bars that closed while nobody told of them are thought over: their entries are dropped, their exits are not. One that has not
-        closed any bar has missed none. before: those that opened before this moment only."""
-        mind = self.mind
-        if self.hub is None or self.key is None or not isinstance(mind, Mind) or mind.bar_ts < 0:
-            return
-        for signal in self.hub.since(self.key, mind.bar_ts):
-            if before is None or signal.whole.ts < before:
-                self.journal.write("missed", event=signal.whole, signal=signal)
-                self.exiting = any(wish.role == EXIT for wish in mind.missed(signal.whole, signal)) or self.exiting
 
     # ---- wishes
 

@@ -14,9 +14,10 @@ import numpy as np
 from sqlalchemy import func, select, update
 
 from haechi.bots.grid_mind import START, GridMind, GridSpec
+from haechi.bots.hearing import HISTORY_BARS
 from haechi.bots.mind import Mind, Spec
 from haechi.bots.models import FORM, RUNNING, STARTING, Bot, BotState
-from haechi.bots.runner import HISTORY_BARS, Runner
+from haechi.bots.runner import Runner
 from haechi.bots.schemas import StartBody
 from haechi.bots.states import Saved
 from haechi.core.bars import Bars
@@ -219,8 +220,9 @@ async def _opened(runner: Runner, mind: Mind, desk: Desk, bots: Bots) -> list[Ba
     async with bots.hub.turn(mind.spec, source):
         if bots.hub.wants_bars(mind.spec, source):
             bars = await desk.exchange.bars(runner.symbol, HISTORY_BARS, length)
-        runner.hub, runner.key = bots.hub, bots.hub.open(mind.spec, bars, source)
-    short = bots.hub.short(runner.key)
+        key = bots.hub.open(mind.spec, bars, source)
+        runner.hearing.open(bots.hub, key)
+    short = bots.hub.short(key)
     if short is not None:
         await runner.say("short_history", there=str(short[0]), needed=str(short[1]), timeframe=NAMES[length])
     return bars
@@ -239,13 +241,13 @@ async def _caught_up(runner: Runner, bot: Bot, bots: Bots) -> None:
         async with bots.database.reading() as session:
             missed = await heard_after(session, bot.user_id, bot.id, runner.booked)
         for event, role in missed:
-            runner.missed(before=event.time_ms - runner.mind.spec.timeframe_ms + 1)
+            runner.hearing.missed(before=event.time_ms - runner.mind.spec.timeframe_ms + 1)
             runner.journal.write("fill" if hasattr(event, "client_id") else "paid" if hasattr(event, "payment_id") else "liquidated",
                                  role=role, event=event)
             runner.mind.heard(event, role)
             runner.booked += 1
             runner.exiting = runner.exiting and runner.mind.position != 0
-    runner.missed()
+    runner.hearing.missed()
 
 
 def _agrees(runner: Runner, desk: Desk) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from haechi.bots.hearing import HISTORY_BARS, Hearing
 from haechi.bots.mind import Mind, Spec
-from haechi.bots.runner import HISTORY_BARS
 from haechi.bots.series import Series
 from haechi.bots.signals import SignalHub
 from haechi.bots.starting import _opened
@@ -117,9 +117,11 @@ async def test_the_past_is_read_once_for_all_that_begin_at_the_same_time() -> No
         said.append((code, facts))
 
     runners = [SimpleNamespace(symbol="BTCUSDT", say=say) for _ in range(40)]
+    for one in runners:
+        one.hearing = Hearing(one)  # type: ignore[arg-type]
     found = await asyncio.gather(*(_opened(one, Mind(spec), desk, SimpleNamespace(hub=hub)) for one in runners))  # type: ignore[arg-type]
     assert asked == [("BTCUSDT", HISTORY_BARS, 15 * MINUTE)]
-    assert sum(map(bool, found)) == 1 and len({one.key for one in runners}) == 1
+    assert sum(map(bool, found)) == 1 and len({one.hearing.key for one in runners}) == 1
     facts = {"there": str(200 // 15), "needed": str(find("rsi").warm_up({})), "timeframe": "15m"}
     assert said == [("short_history", facts)] * 40
     assert "15 bars of 15m, and 13 are known" in sentence("en", "short_history", facts)
