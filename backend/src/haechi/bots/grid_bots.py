@@ -14,8 +14,8 @@ from haechi.bots import instances, store
 from haechi.bots.allocation import room_for_one, within_leverage
 from haechi.bots.grid_market import instrument_at
 from haechi.bots.grid_mind import GridMind, GridSpec
-from haechi.bots.grid_preview import SLIPPAGE, bars_wanted, plan_of
-from haechi.bots.grid_schemas import CreateGridBody, PlanBody
+from haechi.bots.grid_preview import SLIPPAGE, bars_wanted, plan_of, preview, rows_wanted
+from haechi.bots.grid_schemas import CreateGridBody, PlanBody, PreviewAnswer, PreviewBody
 from haechi.bots.listing import listing_of, recent
 from haechi.bots.models import GRID, INSTANCE, STOPPED, Bot, BotState
 from haechi.bots.service import Bots
@@ -59,6 +59,14 @@ async def planned(house: House, user_id: str, account_id: str | None, body: Plan
     wanted = bars_wanted(body)
     rows = await recent(house, user_id, account_id, one, wanted) if wanted else []
     return await asyncio.to_thread(plan_of, body, rows, one)
+
+
+async def previewed(house: House, user_id: str, body: PreviewBody, language: str) -> PreviewAnswer:
+    """On the market of its account. Raises as create, and UnitError where the grid could not be started."""
+    there = await listing_of(house, user_id, body.account_id, body.symbol)
+    one = instrument_at(there, body.symbol)
+    rows = await recent(house, user_id, body.account_id, one, rows_wanted(body))
+    return await asyncio.to_thread(preview, body, there, one, rows, language)
 
 
 def of_plan(plan: GridPlan, timeframe_ms: int, one: Instrument) -> GridSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ def day_of(market: Market, symbol: str) -> MarketAnswer:
                         change_24h=round((close / opened - 1) * 100, 4))
 
 
-def bars_of(one: Instrument, timeframe_ms: int, rows: list[TickBar]) -> Bars:
+def bars_of(one: Instrument, timeframe_ms: int, rows: Sequence[TickBar]) -> Bars:
     """As a back-test takes them."""
     table = np.array([row[:5] for row in rows], dtype=np.int64)
     ts, opened, high, low, close = (table[:, k].copy() for k in range(5))

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from haechi.bots.grid_market import bars_of, instrument_at, last_bars
+from haechi.bots.grid_market import bars_of
 from haechi.bots.grid_schemas import GridBacktestAnswer, PlanBody, PreviewAnswer, PreviewBody, PreviewLine, WarningAnswer
 from haechi.bots.grid_words import warning
-from haechi.bots.listing import Stood
 from haechi.core.grid import GridMarket, run_grid
 from haechi.core.grid_live import begin, ladder_of
 from haechi.core.grid_plan import GridPlan, most_cells
@@ -18,7 +17,8 @@ from haechi.core.grid_size import WorstCase, worst_case
 from haechi.core.instrument import Instrument
 from haechi.core.plan import Costs
 from haechi.core.units import text, unscaled
-from haechi.markets.feed import Market
+from haechi.markets.feed import Listing
+from haechi.venue.past import TickBar
 
 SLIPPAGE = Decimal("0.0001")
 PLAN_FIELDS = ("direction", "spacing", "quantity", "investment", "leverage", "trigger", "stop_lower", "stop_upper", "take_profit",
@@ -30,7 +30,7 @@ def bars_wanted(body: PlanBody) -> int:
     return 0 if body.range == "manual" else body.auto.bars
 
 
-def plan_of(body: PlanBody, rows: Sequence[Stood], one: Instrument) -> GridPlan:
+def plan_of(body: PlanBody, rows: Sequence[TickBar], one: Instrument) -> GridPlan:
     """Cells of lines, and the range of the last bars (in ticks, of the market it is to trade on) where it is auto. Raises UnitError."""
     cells = body.cells if body.cells is not None else (body.lines or 0) - 1
     lower, upper = (body.lower, body.upper) if body.range == "manual" else auto_range(body, rows, one)
@@ -38,7 +38,7 @@ def plan_of(body: PlanBody, rows: Sequence[Stood], one: Instrument) -> GridPlan:
     return GridPlan(lower=lower, upper=upper, cells=cells, **{name: getattr(body, name) for name in PLAN_FIELDS})
 
 
-def auto_range(body: PlanBody, rows: Sequence[Stood], one: Instrument) -> tuple[Decimal, Decimal]:
+def auto_range(body: PlanBody, rows: Sequence[TickBar], one: Instrument) -> tuple[Decimal, Decimal]:
     auto = body.auto
     if auto.method == "percentile":
         lower, upper = percentile_range([row.low for row in rows], [row.high for row in rows], auto.percent)
@@ -47,13 +47,15 @@ def auto_range(body: PlanBody, rows: Sequence[Stood], one: Instrument) -> tuple[
     return one.price(lower), one.price(upper)
 
 
-def preview(body: PreviewBody, market: Market, language: str) -> PreviewAnswer:
-    """Raises NotFound, Conflict no_price, and UnitError where the grid could not be started."""
-    one = instrument_at(market.tape, body.symbol)
-    wanted = bars_wanted(body)
-    rows = [Stood(row.high, row.low, row.close) for row in last_bars(market, one, wanted)] if wanted else []
-    plan, costs = plan_of(body, rows, one), Costs(slippage=SLIPPAGE, capital=body.capital)
-    start = body.trigger or body.price or one.price(last_bars(market, one, 1)[0].close)
+def rows_wanted(body: PreviewBody) -> int:
+    """How many of the last bars a preview looks at, at least the last one for its price."""
+    return max(1, bars_wanted(body), body.bars if body.backtest else 0)
+
+
+def preview(body: PreviewBody, there: Listing, one: Instrument, rows: Sequence[TickBar], language: str) -> PreviewAnswer:
+    """rows: the last bars of the market it is to trade on, oldest first. Raises UnitError where the grid could not be started."""
+    plan, costs = plan_of(body, rows[-(bars_wanted(body) or 1):], one), Costs(slippage=SLIPPAGE, capital=body.capital)
+    start = body.trigger or body.price or one.price(rows[-1].close)
     worst, ends = worst_case(plan, one, costs, start), ends_of(plan, one, costs, start)
     lines = lines_of(plan, one, costs, start)
     least_percent, most_percent = percents(worst, lines)
@@ -67,7 +69,7 @@ def preview(body: PreviewBody, market: Market, language: str) -> PreviewAnswer:
         break_even_percent=f"{break_even_percent(one):f}", most_cells=most, liquidation_down=shown(worst.liquidation_down),
         liquidation_up=shown(worst.liquidation_up), loss_at_stop_lower=money(ends.loss_lower), loss_at_stop_upper=money(ends.loss_upper),
         long_most=f"{ends.long_most:f}", short_most=f"{ends.short_most:f}", warnings=warnings(plan, worst, ends, start, most, language),
-        backtest=tried(plan, costs, market, one, body.bars) if body.backtest else None)
+        backtest=tried(plan, costs, there, one, rows[-body.bars:]) if body.backtest else None)
 
 
 def shown(value: Decimal | None) -> str | None:
@@ -112,12 +114,12 @@ def warnings(plan: GridPlan, worst: WorstCase, ends: Ends, price: Decimal, most:
     return [WarningAnswer(code=code, text=warning(language, code, **facts)) for code, facts in found]
 
 
-def tried(plan: GridPlan, costs: Costs, market: Market, one: Instrument, bars: int) -> GridBacktestAnswer:
+def tried(plan: GridPlan, costs: Costs, there: Listing, one: Instrument, rows: Sequence[TickBar]) -> GridBacktestAnswer:
     """The same grid from the first of the last bars on, without funding: the market's own is not known to it."""
-    made = bars_of(one, market.tape.timeframe_ms, last_bars(market, one, bars))
+    made = bars_of(one, there.timeframe_ms, rows)
     found = run_grid(GridMarket(one, made), plan, costs, "path")
     return GridBacktestAnswer(
-        market=market.tape.label, bars=len(made), first=moment(int(made.ts[0])), last=moment(int(made.ts[-1])), fills=len(found.table),
+        market=there.label, bars=len(made), first=moment(int(made.ts[0])), last=moment(int(made.ts[-1])), fills=len(found.table),
         pairs=found.pairs, total=text(found.final_equity - found.capital), matched=text(found.matched), unmatched=text(found.unmatched),
         fees=text(found.fees), funding=text(found.funding), max_drawdown=f"{found.max_drawdown:.6f}", ended_by=found.end_reason)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -63,11 +62,10 @@ async def create(body: CreateGridBody, asked: Asking, house: TheHouse, bots: The
 
 
 @router.post("/preview", operation_id="grid_bot_preview", summary="What a grid comes to", responses=errors(401, 404, 409, 422))
-async def preview(body: PreviewBody, _user: CurrentUser, house: TheHouse, language: Language) -> PreviewAnswer:
+async def preview(body: PreviewBody, user: CurrentUser, house: TheHouse, language: Language) -> PreviewAnswer:
     """Lines, size, what cells earn, the worst case, warnings; with `backtest` also how the same grid would have done lately."""
-    from haechi.bots.grid_preview import preview as made
-
-    return await asyncio.to_thread(made, body, house.part(Market), language)
+    found: PreviewAnswer = await grids().previewed(house, user.id, body, language)
+    return found
 
 
 @router.get("/market/{symbol}", operation_id="grid_bot_market", summary="A market's day", responses=errors(404, 409, 422))

@@ -80,11 +80,13 @@ class CreateGridBody(PlanBody):
 
 
 class PreviewBody(PlanBody):
-    """price: where it would start, the market's if none. backtest: the same grid over the market's last `bars` candles too."""
+    """price: where it would start, the market's if none. backtest: the same grid over the market's last `bars` candles too.
+    account_id: whose market it is, this server's own if none."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{**PLAN, "capital": "1000", "backtest": True, "bars": 500}]})
 
     symbol: Symbol
+    account_id: AccountId | None = None
     capital: Figure = Decimal(10_000)
     price: Figure | None = None
     backtest: bool = False

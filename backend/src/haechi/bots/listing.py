@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from haechi.core.instrument import Instrument
 from haechi.errors import BadInput, NotFound
@@ -14,6 +14,9 @@ from haechi.trading import accounts
 from haechi.trading.connections import TIMEFRAME_MS, Connections
 from haechi.trading.models import PAPER, Account
 
+if TYPE_CHECKING:
+    from haechi.venue.past import TickBar
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -22,14 +25,6 @@ class Listed:
     instruments: tuple[Instrument, ...]
     timeframe_ms: int
     label: str
-
-
-class Stood(NamedTuple):
-    """Where a market stood in one bar, in ticks."""
-
-    high: int
-    low: int
-    close: int
 
 
 async def listing_of(house: House, user_id: str, account_id: str | None, symbol: str | None) -> Listing:
@@ -47,18 +42,20 @@ async def listing_of(house: House, user_id: str, account_id: str | None, symbol:
     return Listed((one,), TIMEFRAME_MS, found.mode)
 
 
-async def recent(house: House, user_id: str, account_id: str | None, one: Instrument, most: int) -> list[Stood]:
+async def recent(house: House, user_id: str, account_id: str | None, one: Instrument, most: int) -> list[TickBar]:
     """The last bars of the market that this account trades on, oldest first: never another market's. Raises as `listing_of`, and Conflict
     no_price where none is known."""
     from haechi.bots.grid_market import last_bars, no_price  # with the engine's arrays: not before they are needed
+    from haechi.venue.past import TickBar
 
     found = await _account(house, user_id, account_id)
     if found is None:
-        return [Stood(bar.high, bar.low, bar.close) for bar in last_bars(house.part(Market), one, most)]
+        return last_bars(house.part(Market), one, most)
     bars = (await (await house.part(Connections).look_at(found)).bars(one.symbol, most))[-most:]
     if not bars:
         raise no_price(one.symbol)
-    return [Stood(*map(one.ticks_nearest, (bar.high, bar.low, bar.close))) for bar in bars]
+    near = one.ticks_nearest
+    return [TickBar(bar.ts, near(bar.open), near(bar.high), near(bar.low), near(bar.close), bar.volume) for bar in bars]
 
 
 async def _account(house: House, user_id: str, account_id: str | None) -> Account | None:

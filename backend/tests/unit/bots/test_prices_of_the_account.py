@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from haechi.bots import grid_bots, instances, templates
-from haechi.bots.grid_schemas import CreateGridBody
+from haechi.bots.grid_schemas import CreateGridBody, PreviewBody
 from haechi.bots.template_schemas import UseTemplateBody
 from haechi.core.instrument import Instrument
-from haechi.errors import Conflict
+from haechi.errors import Conflict, NotFound
 from haechi.exchanges.port import Bar
 from haechi.identity.models import User
 from haechi.markets.feed import Market
 from haechi.platform.db import Database
 from haechi.trading.connections import Connections
+from haechi.venue.past import TickBar
 
 ONE, D = Instrument("BTCUSDT", tick=Decimal("0.1"), lot=Decimal("0.001")), Decimal
 ACCOUNT = "a" * 32
@@ -47,7 +48,7 @@ async def house(database: Database, clock: Any, rows: Any) -> Any:
         session.add(person("mina"))
         await session.flush()
         session.add(account(ACCOUNT, "mina", mode="live"))
-    bar = SimpleNamespace(high=610_000, low=590_000, close=600_000)
+    bar = TickBar(0, 600_000, 610_000, 590_000, 600_000, 1.0)
     market = SimpleNamespace(tape=SimpleNamespace(instruments=(ONE,), timeframe_ms=60_000, label="synthetic"),
                              venue=SimpleNamespace(candles={"BTCUSDT": [bar] * 500}))
     made = SimpleNamespace(exchange=Exchange(90_000))
@@ -81,3 +82,15 @@ async def test_without_its_exchanges_price_no_other_is_taken(house: Any, what: s
     with pytest.raises(Conflict) as refused:
         await made_by(house, what)
     assert refused.value.code == "no_price"
+
+
+async def test_a_preview_is_of_the_market_of_its_account(house: Any) -> None:
+    asked = AUTO | {"backtest": True, "bars": 100}
+    live = await grid_bots.previewed(house, "mina", PreviewBody(**asked), "en")
+    own = await grid_bots.previewed(house, "mina", PreviewBody(**asked | {"account_id": None}), "en")
+    assert (D(live.price), D(own.price)) == (90_000, 60_000)
+    assert D(live.lines[0].price) > 80_000 > D(own.lines[-1].price)
+    assert live.backtest is not None and (live.backtest.market, live.backtest.bars) == ("live", 100)
+    assert own.backtest is not None and own.backtest.market == "synthetic"
+    with pytest.raises(NotFound):
+        await grid_bots.previewed(house, "jun", PreviewBody(**asked), "en")
