@@ -41,13 +41,14 @@ def fail(rule: str, words: str) -> None:
 
 @dataclass
 class Watched:
-    """An account that is judged. stopped: markets on which its bot's plan has a stop. since_ms: venue events before it are not ours."""
+    """An account that is judged. stopped: markets on which its bot's plan has a stop. since_ms: venue events before it are not ours.
+    bot_id: its only bot, '' where there are several: then what they were wished to do is not judged."""
 
     member: Member
     account_id: str
-    bot_id: str
     stopped: set[int] = field(default_factory=set)
     since_ms: int = 0
+    bot_id: str = ""
 
 
 Trouble = Callable[[str, int], tuple[bool, bool, int]]  # member, since -> any fault, a blinding one, until when nothing can be written

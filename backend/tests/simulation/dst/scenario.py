@@ -123,7 +123,7 @@ class _Run:
         self.system = System(self.world, self.clock, self.path, self.file, {f"acc{name}": name for name in USERS}, self.faults, self.name,
                              self.patience)
         self.system.users = {name: f"user{name}" for name in USERS}
-        watched = [Watched(self.members[name], f"acc{name}", f"bot{name}", since_ms=self.clock.now_ms() + 1) for name in USERS]
+        watched = [Watched(self.members[name], f"acc{name}", since_ms=self.clock.now_ms() + 1, bot_id=f"bot{name}") for name in USERS]
         await asyncio.sleep(1)
         await self._rows(watched)
         self.judge = Judge(self.world.floor, self.history, self.path, watched, self.clock.now_ms, self._trouble)

@@ -40,7 +40,7 @@ class Stage:
         await self.world.warm()
         self.member = self.world.join("anna", Decimal(10_000))
         await asyncio.sleep(1)
-        watched = Watched(self.member, "acc", "b", {0}, self.clock.now_ms())
+        watched = Watched(self.member, "acc", {0}, self.clock.now_ms(), "b")
         self.judge = Judge(self.world.floor, self.history, self.path, [watched], self.clock.now_ms, lambda name, since: (False, False, 0))
         self.port = FaultyExchange(self.world, "anna", Faults([], "anna", Random(1), lambda: 0), "planted")
         self.port.reads = set(READ_FIRST)
