@@ -78,8 +78,16 @@ class News:
         async with self.database.writing() as session:
             if observed:
                 await (await session.connection()).execute(OBSERVED, observed)
-            session.add_all([BotLine(**line) for line in lines])
+            there = await self._there(session, {line["bot_id"] for line in lines})
+            session.add_all([BotLine(**line) for line in lines if line["bot_id"] in there])
         del self._observed[:len(observed)], self._lines[:len(lines)]
+
+    @staticmethod
+    async def _there(session: Session, bot_ids: set[str]) -> set[str]:
+        """Those that are there still. Lines of one that went with its owner can never be written, and would hold up all others."""
+        if not bot_ids:
+            return set()
+        return set((await session.execute(select(Bot.id).where(Bot.id.in_(sorted(bot_ids))))).scalars())
 
     def clear(self) -> None:
         self._observed.clear()

@@ -7,12 +7,13 @@ from collections import Counter, defaultdict
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from haechi.bots.models import FAILED, RECOVERING, RUNNING, STARTING, STOPPED, STOPPING, Bot, BotLine, BotState
 from haechi.bots.supervisor import ERRANDS_MAX, ERRANDS_OF_ACCOUNT_MAX, Supervisor
 from haechi.bots.turns import Turns
 from haechi.exchanges.errors import Refused
+from haechi.identity.models import User
 
 BAD_KEY = Refused("Bitget refuses the key", details={"word": "key", "kind": "key"})
 
@@ -430,6 +431,18 @@ def test_turns_are_taken_over_people():
     turns.doubt(Waits("a0"))
     turns.drop("b")
     assert len(turns) == 2
+
+
+async def test_a_line_of_a_bot_that_is_gone_with_its_owner_holds_up_nobody(world):
+    """It can never be written: with it in the way no bot would be started or stopped again."""
+    await world.add("mina/1", "jun/1")
+    await world.passes(2)
+    world.supervisor.news.say(world.supervisor.up["mina/1"], "recovered")
+    async with world.database.writing() as session:
+        await session.execute(delete(User).where(User.id == "mina"))
+    await world.set("jun/1", desired=STOPPED, observed=STOPPING)
+    await world.passes(3)
+    assert (await world.one("jun/1")).observed == STOPPED and await world.lines("mina/1") == []
 
 
 async def test_a_supervisor_whose_passes_fail_is_down(world):
