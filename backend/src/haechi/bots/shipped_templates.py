@@ -1,9 +1,15 @@
-"""The templates that come with the software. Their figures are made when they are first asked for: an invented market, the same for all."""
+"""The templates that come with the software, and their figures: of a back-test on an invented market, the same for all.
+
+The figures lie beside this file, for whoever asks first would wait a minute for the engine to be compiled. A test makes them again;
+`python -m haechi.bots.shipped_templates` writes them anew.
+"""
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from haechi.bots.template_schemas import GridTemplate, TrendTemplate
@@ -11,6 +17,7 @@ from haechi.bots.template_schemas import GridTemplate, TrendTemplate
 SEED, BARS, START_MS = 20_260, 10_000, 1_767_225_600_000
 CAPITAL = Decimal(1000)
 LABEL = f"synthetic, seed {SEED}"
+FIGURES = Path(__file__).with_name("shipped_figures.json")
 Words = dict[str, str]
 
 SHIPPED: dict[str, tuple[Words, Words, GridTemplate | TrendTemplate]] = {
@@ -42,15 +49,24 @@ SHIPPED: dict[str, tuple[Words, Words, GridTemplate | TrendTemplate]] = {
 
 
 @cache
-def figures_of(name: str) -> dict[str, Any]:
-    """Of one that is shipped, on the invented market of this file: no promise, and it says so. Takes a second the first time."""
+def figures_shipped() -> dict[str, dict[str, Any]]:
+    """Of each that is shipped, as `made` gives them."""
+    return json.loads(FIGURES.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def made(name: str) -> dict[str, Any]:
+    """A back-test of one that is shipped, on the invented market of this file: no promise, and it says so."""
     from haechi.bots.template_trial import trial
     from haechi.core.bars import Bars
     from haechi.markets.feed import MARKETS, MINUTE_MS
     from haechi.markets.synthetic import synthetic_bars
 
     one, price = MARKETS[0]
-    made = synthetic_bars(SEED, BARS, start_ms=START_MS, price=price, tick=one.tick)
-    bars = Bars.of(symbol=one.symbol, timeframe_ms=MINUTE_MS, tick=one.tick, ts=made.ts, open=made.open, high=made.high, low=made.low,
-                   close=made.close, volume=made.volume)
+    rows = synthetic_bars(SEED, BARS, start_ms=START_MS, price=price, tick=one.tick)
+    bars = Bars.of(symbol=one.symbol, timeframe_ms=MINUTE_MS, tick=one.tick, ts=rows.ts, open=rows.open, high=rows.high, low=rows.low,
+                   close=rows.close, volume=rows.volume)
     return trial(SHIPPED[name][2], one, bars, LABEL, CAPITAL)
+
+
+if __name__ == "__main__":
+    FIGURES.write_text(json.dumps({name: made(name) for name in SHIPPED}, indent=1) + "\n", encoding="utf-8")

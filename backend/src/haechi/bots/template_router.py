@@ -34,7 +34,7 @@ async def one(name: NamePath, _user: CurrentUser, session: Reading, language: La
     from haechi.bots import templates
     from haechi.bots.shipped_templates import SHIPPED
 
-    return await templates.shipped(name, language) if name in SHIPPED else templates.told(await templates.saved(session, name), language)
+    return templates.shipped(name, language) if name in SHIPPED else templates.told(await templates.saved(session, name), language)
 
 
 @router.post("/{name}/use", operation_id="template_use", summary="Make a bot of a template", status_code=201, response_model=InstanceAnswer,

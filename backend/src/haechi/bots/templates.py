@@ -14,7 +14,7 @@ from haechi.bots.grid_schemas import CreateGridBody
 from haechi.bots.instance_schemas import CreateBody
 from haechi.bots.listing import listing_of, recent
 from haechi.bots.models import Bot
-from haechi.bots.shipped_templates import CAPITAL, SHIPPED, figures_of
+from haechi.bots.shipped_templates import CAPITAL, SHIPPED, figures_shipped
 from haechi.bots.template_models import Template
 from haechi.bots.template_schemas import GridTemplate, Plan, SaveTemplateBody, TemplateAnswer, TrendTemplate, UseTemplateBody
 from haechi.core.language import LanguageError
@@ -31,14 +31,13 @@ READ: TypeAdapter[GridTemplate | TrendTemplate] = TypeAdapter(Plan)
 async def listed(session: Session, language: str) -> list[TemplateAnswer]:
     """The shipped ones, then those that were saved, by name."""
     rows = (await session.execute(select(Template).order_by(Template.name).limit(TEMPLATES_MAX))).scalars().all()
-    return [await shipped(name, language) for name in SHIPPED] + [told(row, language) for row in rows]
+    return [shipped(name, language) for name in SHIPPED] + [told(row, language) for row in rows]
 
 
-async def shipped(name: str, language: str) -> TemplateAnswer:
+def shipped(name: str, language: str) -> TemplateAnswer:
     title, about, plan = SHIPPED[name]
-    figures = await asyncio.to_thread(figures_of, name)
-    return TemplateAnswer(name=name, kind=plan.kind, title=title[language], about=about[language], shipped=True, figures=figures,
-                          plan=plan.model_dump(mode="json"))
+    return TemplateAnswer(name=name, kind=plan.kind, title=title[language], about=about[language], shipped=True,
+                          figures=figures_shipped()[name], plan=plan.model_dump(mode="json"))
 
 
 def told(row: Template, language: str) -> TemplateAnswer:
