@@ -237,6 +237,8 @@ class Judge:
             state = observed.get(one.account_id, "running")
             bare = [(self.floor.instruments[m].symbol, self.now() - since) for (name, m), since in self.naked.items() if name == one.member.name]
             right = set() if one.stopped else {"no_stop"} if state == "running" else {"no_stop", "naked"}  # its plan has none
+            if any(bots * hand < 0 for bots, hand in (parts(one.member, m) for m in one.stopped)):
+                right.add("naked")  # the person holds the other side: no stop of the bot's whole part can rest there
             ringing = [row for row in self.rows("SELECT code, key, facts FROM alarms WHERE account_id = ? AND cleared_ms IS NULL", one.account_id)
                        if row[0] in (OF_SYMBOL | OF_ACCOUNT) - right]
             if state != "failed" and (bare or ringing):

@@ -237,8 +237,12 @@ async def closed_and_left_its_stop(stage: Stage) -> None:
     await long_after(desired="stopped", observed="stopped")(stage)
 
 
+def ring(stage: Stage, code: str) -> None:
+    stage.insert("alarms", user_id="u", account_id="acc", bot_id="b", code=code, key=f"acc:{code}:b:BTCUSDT", facts="{}", raised_ms=0)
+
+
 async def alarm_that_lasts(stage: Stage) -> None:
-    stage.insert("alarms", user_id="u", account_id="acc", bot_id="b", code="naked", key="acc:naked:b:BTCUSDT", facts="{}", raised_ms=0)
+    ring(stage, "naked")
     await asyncio.sleep(RESOLVED_MS / 1000)
 
 
@@ -277,6 +281,26 @@ def test_a_planted_fault_is_found(rule: str, plant: Callable[[Stage], Any]) -> N
     long_after(observed="recovering", reason="The account has not enough money.", retry_ms=START_MS * 2)])
 def test_a_bot_that_does_as_it_was_told_or_says_why_not_is_right(plant: Callable[[Stage], Any]) -> None:
     judged_after(plant)
+
+
+def test_what_the_persons_other_side_keeps_from_resting_may_ring() -> None:
+    async def netted(stage: Stage) -> None:
+        await stage.place("hand-1", "sell", "0.02", "market")
+        await stage.place("b-4", "buy", "0.005", "market")
+        assert [one * two < 0 for one, two in [parts(stage.member, 0)]] == [True]
+        with pytest.raises(Broken, match="there ring"):
+            ring(stage, "stop_refused")
+            stage.judge.all_is_well(START_MS - RESOLVED_MS)
+        stage.sql.execute("DELETE FROM alarms")
+        ring(stage, "naked")
+        stage.judge.all_is_well(START_MS - RESOLVED_MS)
+
+    async def play() -> None:
+        async with staged() as stage:
+            await netted(stage)
+
+    inline_sqlite.template(VirtualLoop)
+    run(play)
 
 
 def position_booked(stage: Stage) -> None:
