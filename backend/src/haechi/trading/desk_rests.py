@@ -31,10 +31,12 @@ def is_stop(role: str) -> bool:
 
 @dataclass
 class Backing:
-    """How often a role was refused in a row, and when it may be tried again."""
+    """How often a role was refused in a row, and when it may be tried again. hidden: what reduces, and the account as a whole holds
+    nothing that it could reduce, for the other side is held beside it; when that changes, it is tried at once."""
 
     tries: int = 0
     next_ms: int = 0
+    hidden: Ticket | None = None
 
 
 class Rests:
@@ -68,7 +70,7 @@ class Rests:
             else:
                 wrong.append(one)
         now = desk.clock.now_ms()
-        due = [ticket for ticket in missing.values() if self.backing_of(owner, ticket.role).next_ms <= now]
+        due = [ticket for ticket in missing.values() if self._due(self.backing_of(owner, ticket.role), now)]
         work = also() if due else None
         due = due if may_add() else [ticket for ticket in due if ticket.reduce_only]
         answers = list(zip(due, await desk.send(owner, due, also=work), strict=True)) if due else []
@@ -109,7 +111,9 @@ class Rests:
         if isinstance(answer, Refused) and answer.rule in PASSING:  # too many at once, nothing is wrong with it: a large grid is laid so
             backing.tries, backing.next_ms = max(backing.tries, 1), desk.clock.now_ms() + BACK_OFF_MS[0]
             return not ticket.reduce_only
-        steps = STOP_BACK_OFF_MS if is_stop(ticket.role) else BACK_OFF_MS
+        none = isinstance(answer, Sent) and isinstance(answer.outcome, Rejected) and answer.outcome.reason == "no_position"
+        backing.hidden = ticket if none and ticket.reduce_only and not self._reduces(ticket) else None
+        steps = STOP_BACK_OFF_MS if is_stop(ticket.role) and backing.hidden is None else BACK_OFF_MS
         backing.next_ms = desk.clock.now_ms() + steps[min(backing.tries, len(steps) - 1)]
         backing.tries += 1
         if is_stop(ticket.role) and isinstance(answer, Sent) and isinstance(answer.outcome, Rejected):
@@ -130,7 +134,15 @@ class Rests:
 
     def due_again(self, now: int) -> set[str]:
         """Of whom something waits for another try that is due."""
-        return {owner for (owner, _), backing in self._backing.items() if backing.tries and backing.next_ms <= now}
+        return {owner for (owner, _), backing in self._backing.items() if backing.tries and self._due(backing, now)}
+
+    def _due(self, backing: Backing, now: int) -> bool:
+        return backing.next_ms <= now or (backing.hidden is not None and self._reduces(backing.hidden))
+
+    def _reduces(self, ticket: Ticket) -> bool:
+        """By the books, the account holds something on the side that this takes from."""
+        total = self.desk.holdings.total(ticket.symbol)
+        return total > 0 if ticket.side == "sell" else total < 0
 
     def settle_roles(self, owner: Owner, wanted: Mapping[str, Ticket]) -> None:
         """What is no longer wished needs no other try."""

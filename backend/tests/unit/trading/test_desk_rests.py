@@ -113,6 +113,27 @@ async def test_a_stop_for_nothing_has_the_books_compared(stage: Stage) -> None:
     assert stage.desk.check._wake.is_set() and "stop_refused" not in stage.alarms() and len(stage.exchange.calls) == 1
 
 
+async def test_a_stop_that_the_persons_other_side_keeps_from_resting_is_tried_later_each_time_and_at_once_when_that_goes(stage: Stage) -> None:
+    """On a net position nothing is there to be reduced: asked every five seconds it would be refused for ever."""
+    name = await stage.sent(LINE)
+    await stage.desk.hear(stage.exchange.trade("", "sell", "3"))
+    await stage.desk.hear(stage.exchange.fill(name, "1", "59000"))
+    assert stage.desk.holdings.total("BTCUSDT") == -1 and stage.desk.holdings.quantity("b1", "BTCUSDT") == 1
+    stage.exchange.calls.clear()
+    stage.exchange.answers = [(Rejected("no_position"), False)] * len(BACK_OFF_MS)
+    for tries, wait in enumerate(BACK_OFF_MS, 1):
+        await rest(stage, stop())
+        assert stage.exchange.calls == ["stop sell 1 reducing"] * tries
+        stage.later(wait / 1000 - 0.1)
+        await rest(stage, stop())
+        assert stage.exchange.calls == ["stop sell 1 reducing"] * tries and "b1" not in stage.desk.rests.due_again(stage.clock.now_ms())
+        stage.later(0.1 if tries < len(BACK_OFF_MS) else -0.0)
+    await stage.desk.hear(stage.exchange.trade("", "buy", "2"))
+    assert stage.desk.holdings.total("BTCUSDT") == 1 and "b1" in stage.desk.rests.due_again(stage.clock.now_ms())
+    await rest(stage, stop())
+    assert resting(stage) == [("stop", D(1), D(58_000))]
+
+
 async def test_a_stop_nobody_answers_for_is_placed_again_after_two_seconds(stage: Stage) -> None:
     stage.exchange.answers = [LOST_BEFORE]
     await rest(stage, stop())
