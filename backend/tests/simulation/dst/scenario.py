@@ -142,6 +142,7 @@ class _Run:
         for act in self.acts:
             await act
         await asyncio.sleep(max(0, last + SETTLE_MS - self.run_ms()) / 1000)
+        await self._looked_at()
         await asyncio.sleep(QUIET_MS / 1000)
         await self.system.desks.scribe.settled()
         self.judge.rest(START_MS + last)
@@ -151,6 +152,12 @@ class _Run:
         return Outcome(self.seed, self.history.digest(state), self.drawn, hits, len(self.history.requests),
                        sum(len(member.fills) for member in self.members.values()), self.judge.naked_ms, 0.0,
                        {name: self.history.deeds(name) for name in USERS}, self.history.text())
+
+    async def _looked_at(self) -> None:
+        """Everybody looks at their account. One without a bot, that held nothing at the last start, is not followed until then: what its
+        owner has done at the exchange since must be found."""
+        for name in USERS:
+            await self.system.desks.desk_of(f"acc{name}")
 
     async def _end(self) -> None:
         if self.system.up:
