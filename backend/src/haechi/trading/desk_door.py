@@ -89,9 +89,11 @@ class Door:
             desk.check.soon()
 
     def _barred(self, owner: Owner, one: Working) -> str:
-        """What came up after the judgement: a kill switch's scope, `lease` when another process may trade, '' nothing. What reduces risk
+        """What came up after the judgement: `doubt` when nobody knows what became of an order before it, a kill switch's scope, `lease` when another process may trade, '' nothing. What reduces risk
         still leaves, also with a lease that could not be renewed for want of a database, until another process is known to have it."""
         desk = self.desk
+        if not one.order.reduce_only and any(other.status == UNKNOWN for other in desk.orders.working.values()):
+            return "doubt"
         scope = "" if one.order.reduce_only else desk.gate.killed(owner.user_id, owner.bot_id)
         if scope or desk.office.leads() or (one.order.reduce_only and desk.office.unbeaten()):
             return scope
@@ -107,6 +109,8 @@ class Door:
             return None
         desk.orders.end(one, REJECTED)
         desk.later(moved(desk.user_id, one.id, REJECTED, desk.clock.now_ms(), reason="not_sent"))
+        if why == "doubt":
+            return Refused("doubt", one.order.symbol, "nothing while an order is of unknown outcome")
         return Refused("lease", one.order.symbol, "another process trades now") if why == "lease" else Refused(
             "killed", one.order.symbol, f"nothing while the kill switch of the {why} is on")
 
