@@ -89,8 +89,9 @@ class Door:
             desk.check.soon()
 
     def _barred(self, owner: Owner, one: Working) -> str:
-        """What came up after the judgement: `doubt` when nobody knows what became of an order before it, a kill switch's scope, `lease` when another process may trade, '' nothing. What reduces risk
-        still leaves, also with a lease that could not be renewed for want of a database, until another process is known to have it."""
+        """What came up after the judgement: `doubt` when nobody knows what became of an order before it, a kill switch's scope, `lease`
+        when another process may trade, '' nothing. What reduces risk still leaves, also with a lease that could not be renewed for want
+        of a database, until another process is known to have it."""
         desk = self.desk
         if not one.order.reduce_only and any(other.status == UNKNOWN for other in desk.orders.working.values()):
             return "doubt"

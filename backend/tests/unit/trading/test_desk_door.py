@@ -414,3 +414,11 @@ async def test_a_desk_that_was_opened_without_the_right_is_opened_anew_with_it(s
     monkeypatch.setattr(stage.desks.lease, "claim", opened_meanwhile)
     assert await stage.desks.lead()
     assert late.closed and not stage.desks.open
+
+
+async def test_of_a_batch_nothing_that_adds_risk_leaves_after_one_that_nobody_answered_for(stage: Stage) -> None:
+    """They were judged together, when all was well."""
+    stage.exchange.answers = [LOST_AFTER]
+    lines = [entry(role=f"line{n}", kind="limit", price=D(59_000 - n)) for n in range(3)]
+    answers = await stage.desk.send(B1, lines)
+    assert [getattr(one, "rule", "sent") for one in answers] == ["sent", "doubt", "doubt"] and len(stage.exchange.calls) == 1
