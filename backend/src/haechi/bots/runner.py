@@ -33,7 +33,6 @@ from haechi.trading.owner import Owner
 from haechi.trading.scribe import Unwritten
 from haechi.trading.working import Ticket
 
-INBOX_EVENTS_MAX = 1000  # some minutes of the busiest market seen; a fuller one makes the sender wait
 SAVED_EVERY_BARS = 50  # a restart has at most so many bars to think over again
 EXIT, ENTRY = "exit", "entry"
 ONCE = frozenset({ENTRY, START})  # sent once, for one moment: the plan hears of every refusal
@@ -69,7 +68,7 @@ class Runner:
         self.symbol, self.booked = mind.spec.instrument.symbol, heard
         self.hearing = Hearing(self)
         self.whys = Whys()
-        self.inbox: asyncio.Queue[tuple[Heard, str, asyncio.Future[None]]] = asyncio.Queue(maxsize=INBOX_EVENTS_MAX)
+        self.inbox: asyncio.Queue[tuple[Heard, str, asyncio.Future[None]]] = asyncio.Queue()
         self.ended = asyncio.Event()
         self.stopping: Stop | None = None
         self.exiting = False
@@ -96,15 +95,19 @@ class Runner:
     def allocated(self) -> Any:
         return unscaled(self.mind.equity)
 
-    async def take(self, event: Heard, role: str = "") -> None:
-        """Returns when the event has been acted on: a simulated market waits for its bots."""
-        if self.ended.is_set() or self._task is None or (isinstance(event, Price) and not self._heeds_prices):
-            return
+    def take(self, event: Heard, role: str = "") -> asyncio.Future[None]:
+        """In its inbox at once. What comes back is done when the event has been acted on: a simulated market waits for its bots."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.ended.is_set() or self._task is None or (isinstance(event, Price) and not self._heeds_prices):
+            done.set_result(None)
+            return done
         self._fills_waiting += isinstance(event, Fill)
-        await self.inbox.put((event, role, done))
-        if asyncio.current_task() is not self._task:  # what it causes itself is acted on afterwards
-            await done
+        self.inbox.put_nowait((event, role, done))
+        if asyncio.current_task() is not self._task:
+            return done
+        later: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # what it causes itself is acted on afterwards
+        later.set_result(None)
+        return later
 
     @property
     def _heeds_prices(self) -> bool:

@@ -161,7 +161,8 @@ Still = Callable[[], bool]
 
 
 class Listener(Protocol):
-    """Hears the events of one account, in order; returns when it has acted on them."""
+    """Hears the events of one account, in order; returns when it has acted on them. What the account did may be told while it still acts
+    on what came before; it is taken in in the order of the calls."""
 
     async def hear(self, event: Event) -> None: ...
 

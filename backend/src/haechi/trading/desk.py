@@ -61,8 +61,8 @@ class Face(Protocol):
         """The equity it may use."""
         ...
 
-    async def take(self, event: Event, role: str = "") -> None:
-        """Returns when it has been acted on. role: of the order an event belongs to."""
+    def take(self, event: Event, role: str = "") -> Awaitable[None]:
+        """Taken in at once; what comes back ends when it has been acted on. role: of the order an event belongs to."""
         ...
 
     async def poke(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,15 +32,36 @@ FILLED_SO_FAR = (update(ORDERS).where(ORDERS.c.user_id == bindparam("of_user"), 
 
 
 class Books:
-    """Of one desk."""
+    """Of one desk. A symbol's events are booked and handed on in the order they came; each returns when it has been acted on, and the
+    next does not wait for that: what an order of sixty fills has made is known before the first of them is acted on."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def filled(self, fill: Fill) -> None:
+        async with self._turns[fill.symbol]:
+            handed = await self._filled(fill)
+        for acted in handed:
+            await acted
+
+    async def gone(self, event: Gone) -> None:
+        async with self._turns[event.symbol]:
+            handed = self._gone(event)
+        for acted in handed:
+            await acted
+
+    async def shared(self, event: Paid | Liquidated | Moved) -> None:
+        """An event of the whole position or of the wallet: each owner has its part of it."""
+        async with self._turns["" if isinstance(event, Moved) else event.symbol]:
+            handed = await self._shared(event)
+        for acted in handed:
+            await acted
+
+    async def _filled(self, fill: Fill) -> list[Awaitable[None]]:
         desk = self.desk
         if await self._booked_before(fill.trade_id, fill.time_ms, ours=self.owner_of(fill.client_id) != EXTERNAL_OWNER):
-            return
+            return []
         reached("before_fill")
         one = desk.orders.find(fill.client_id) or await self._from_table(fill.client_id)
         owner = one.owner if one is not None else self.owner_of(fill.client_id)
@@ -53,36 +77,36 @@ class Books:
         self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
         desk.over.heard(owner, fill, one)
         for piece in pieces:
-            part = fill if piece.owner == owner else part_of(fill, piece)
             desk.filled_ms[piece.owner, fill.symbol] = desk.clock.now_ms()
-            await self._hand(piece.owner, part, role)
+        return [acted for piece in pieces
+                for acted in self._hand(piece.owner, fill if piece.owner == owner else part_of(fill, piece), role)]
 
-    async def _hand(self, owner: str, event: Event, role: str = "") -> None:
+    def _hand(self, owner: str, event: Event, role: str = "") -> list[Awaitable[None]]:
+        """What ends when it has been acted on; nothing where nobody is at work."""
         face = self.desk.manual if owner == MANUAL_OWNER else self.desk.faces.get(owner)
         if face is not None:
-            await face.take(event, role)
-        else:
-            self.desk.unheard.add(owner)
+            return [face.take(event, role)]
+        self.desk.unheard.add(owner)
+        return []
 
-    async def gone(self, event: Gone) -> None:
+    def _gone(self, event: Gone) -> list[Awaitable[None]]:
         desk = self.desk
         one = desk.orders.working.get(event.client_id)
         if one is None:
-            return
+            return []
         desk.orders.end(one, CANCELED if event.reason == "canceled" else REJECTED)
         desk.later(moved(desk.user_id, one.id, one.status, desk.clock.now_ms(), reason=event.reason[:32]))
-        if not one.canceling:
-            await self._hand(one.owner, event, one.role)
+        return [] if one.canceling else self._hand(one.owner, event, one.role)
 
-    async def shared(self, event: Paid | Liquidated | Moved) -> None:
-        """An event of the whole position or of the wallet: each owner has its part of it."""
+    async def _shared(self, event: Paid | Liquidated | Moved) -> list[Awaitable[None]]:
         name = event.payment_id if isinstance(event, Paid) else event.trade_id if isinstance(event, Liquidated) else event.movement_id
         if await self._booked_before(name, event.time_ms):
-            return
+            return []
         pieces = self.desk.holdings.apply(event, EXTERNAL_OWNER)
         self._book(event, pieces, order_id="", one=None)
         if isinstance(event, Moved):
-            return
+            return []
+        handed: list[Awaitable[None]] = []
         for piece in pieces:
             part: Event
             if isinstance(event, Paid):
@@ -90,7 +114,8 @@ class Books:
             else:
                 part = Liquidated(event.trade_id, event.symbol, event.side, abs(piece.quantity), event.price,
                                   -piece.amounts.get(WALLET, ZERO), event.time_ms)
-            await self._hand(piece.owner, part)
+            handed += self._hand(piece.owner, part)
+        return handed
 
     async def _booked_before(self, exchange_id: str, time_ms: int, *, ours: bool = False) -> bool:
         """Or before the account was taken over: the opening balance has it. ours: of an order of ours, so it cannot have."""

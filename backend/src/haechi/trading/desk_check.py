@@ -7,6 +7,7 @@ theirs and never touched. A difference that stays stops new risk and rings.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -180,8 +181,11 @@ class Check:
         found += await desk.exchange.fills_since(since, known=desk.known.__contains__)
         paid = await desk.exchange.payments_since(since)
         found += await desk.exchange.movements_since(since)
-        for event in sorted([*found, *paid], key=lambda one: one.time_ms):
-            await desk.hear(event)
+        await self._hear(sorted([*found, *paid], key=lambda one: one.time_ms))
+
+    async def _hear(self, found: Sequence[Fill | Liquidated | Moved | Paid]) -> None:
+        """All are booked before anybody has acted on the first."""
+        await asyncio.gather(*(self.desk.hear(event) for event in found))
 
     async def _orders(self) -> None:
         """What should rest and does not is looked for, one by one; what rests and is not ours is noted."""
@@ -228,8 +232,7 @@ class Check:
         one.exchange_id = found.exchange_id or one.exchange_id
         if found.filled > one.filled:
             since = max(min(one.sent_ms, desk.newest_ms) - OVERLAP_MS, 0)
-            for fill in await desk.exchange.fills_since(since, known=desk.known.__contains__):
-                await desk.hear(fill)
+            await self._hear(await desk.exchange.fills_since(since, known=desk.known.__contains__))
         if found.filled > one.filled or one.id not in desk.orders.working:
             return  # its fills are not shown yet: not over for us
         if found.status == "open":

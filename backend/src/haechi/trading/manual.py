@@ -7,6 +7,7 @@ it is in the table `brackets`, so that a restart goes on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -84,11 +85,14 @@ class ManualFace:
 
     # ---- what the desk tells
 
-    async def take(self, event: Event, role: str = "") -> None:
+    def take(self, event: Event, role: str = "") -> Awaitable[None]:
         if isinstance(event, Fill):
             self._count(event, role)
-            if role == ENTRY and event.client_id not in self.guards:
-                await self._recall(event)
+        return self._taken(event, role)
+
+    async def _taken(self, event: Event, role: str) -> None:
+        if isinstance(event, Fill) and role == ENTRY and event.client_id not in self.guards:
+            await self._recall(event)
         if self.guards:
             await self._act()
 

@@ -20,15 +20,22 @@ log = structlog.get_logger(__name__)
 
 
 class Ear:
-    """One listener and what waits for it; a price that nobody took yet gives way to a newer one."""
+    """One listener and what of the market waits for it; a price that nobody took yet gives way to a newer one. What happened to the
+    account is told at once, as exchanges/bitget/ears.py does."""
 
     def __init__(self, listener: Listener, symbol: str, *, prices: bool) -> None:
         self.listener, self.symbol, self.prices = listener, symbol, prices
         self.waiting: list[Event] = []
         self.some = asyncio.Event()
+        self.told: set[asyncio.Task[None]] = set()
         self.task = asyncio.create_task(self._deliver(), name=f"ear {symbol}")
 
     def put(self, event: Event) -> None:
+        if not isinstance(event, Bar | Price):
+            told = asyncio.create_task(self._hear(event), name=f"ear {self.symbol}")
+            self.told.add(told)
+            told.add_done_callback(self.told.discard)
+            return
         if isinstance(event, Price):
             if not self.prices:
                 return
@@ -43,10 +50,13 @@ class Ear:
                 self.some.clear()
                 await self.some.wait()
                 continue
-            try:
-                await self.listener.hear(self.waiting.pop(0))
-            except Exception:
-                log.exception("listener_failed", symbol=self.symbol)
+            await self._hear(self.waiting.pop(0))
+
+    async def _hear(self, event: Event) -> None:
+        try:
+            await self.listener.hear(event)
+        except Exception:
+            log.exception("listener_failed", symbol=self.symbol)
 
 
 class Deliveries:
@@ -70,14 +80,15 @@ class Deliveries:
 
     def unlisten(self, listener: Listener) -> None:
         for ear in [one for one in self.ears if one.listener is listener]:
-            self.ears.remove(ear)
+            self.ears.remove(ear)  # what it is being told is heard to its end
             if ear.task is not asyncio.current_task():
                 ear.task.cancel()
 
     def close(self) -> None:
         self.closed = True
         for ear in self.ears:
-            ear.task.cancel()
+            for task in (ear.task, *ear.told):
+                task.cancel()
         self.ears.clear()
         self._due.clear()
 

@@ -208,9 +208,15 @@ class Listening:
         self.owner, self.symbol = owner, symbol
         self.heard: list[tuple[Event, str]] = []
         self.pokes = 0
+        self.may_act: asyncio.Event | None = None  # it acts when this is set; None: at once
 
-    async def take(self, event: Event, role: str = "") -> None:
+    def take(self, event: Event, role: str = "") -> Awaitable[None]:
         self.heard.append((event, role))
+        return self._act()
+
+    async def _act(self) -> None:
+        if self.may_act is not None:
+            await self.may_act.wait()
 
     async def poke(self) -> None:
         self.pokes += 1

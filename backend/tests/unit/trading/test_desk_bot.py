@@ -59,6 +59,41 @@ async def test_the_stop_rests_at_the_exchange_right_after_the_fill_and_not_befor
     await runner.close()
 
 
+async def test_what_fills_in_pieces_is_all_known_before_the_first_is_acted_on_and_gets_one_stop(stage: Stage) -> None:
+    """With the answer of each order lost for seconds, a stop for each piece came when the position had long been larger."""
+    mind = Puppet()
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    for quantity in ("0.4", "0.3", "0.2", "0.1"):
+        stage.exchange.fill("b1-000001", quantity)
+    await stage.round()
+    assert stage.exchange.calls == ["market buy 1.000", "stop sell 1.000 reducing"]
+    await runner.close()
+
+
+async def test_what_fills_while_a_stop_waits_for_its_answer_is_known_at_once(stage: Stage) -> None:
+    async def held(_order: NewOrder) -> None:
+        await answered.wait()
+
+    mind, answered = Puppet(), asyncio.Event()
+    runner = await stage.works(mind)
+    mind.next = [BUY]
+    await stage.bar()
+    stage.exchange.on_place = held
+    telling = asyncio.create_task(stage.desk.hear(stage.exchange.fill("b1-000001", "0.4")))
+    await until(lambda: "stop sell 0.400 reducing" in stage.exchange.calls)
+    for quantity in ("0.3", "0.3"):
+        stage.exchange.fill("b1-000001", quantity)
+    round_ = asyncio.create_task(stage.round())
+    await until(lambda: stage.desk.holdings.quantity("b1", SYMBOL) == 1)
+    assert not telling.done() and stage.exchange.calls[2:] == []
+    answered.set()
+    await asyncio.gather(telling, round_)
+    assert resting(stage) == [("stop", D(1), True)]
+    await runner.close()
+
+
 async def test_a_step_makes_the_stop_larger_and_a_target_smaller(stage: Stage) -> None:
     mind = Puppet()
     runner = await bought(stage, mind)

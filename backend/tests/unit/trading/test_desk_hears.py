@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal as D
@@ -47,6 +48,23 @@ async def test_a_fill_is_booked_once_however_often_it_is_told(stage: Stage) -> N
     assert [event.trade_id for event, _ in face.heard if isinstance(event, Fill)] == ["t1"] and face.heard[0][1] == "entry"
     assert len([one for one in await stage.rows(Booking) if one.kind == "fill"]) == 1
     assert stage.desk.wallet == stage.exchange.wallet == await wallet_of(stage)
+
+
+async def test_what_concerns_two_is_taken_in_by_the_second_while_the_first_still_acts_and_so_is_what_comes_next(stage: Stage) -> None:
+    """Each must have its events in the order of the books: a restart counts them there."""
+    first, second = joined(stage)
+    for owner in (B1, B2):
+        await stage.held("1", owner)
+    first.may_act = asyncio.Event()
+    paid = [Paid(f"p{number}", SYMBOL, D(-number), stage.clock.now_ms()) for number in (1, 2)]
+    telling = [asyncio.create_task(stage.desk.hear(event)) for event in paid]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    for face in (first, second):
+        assert [event.payment_id for event, _ in face.heard if isinstance(event, Paid)] == ["p1", "p2"]
+    assert not any(one.done() for one in telling)
+    first.may_act.set()
+    await asyncio.gather(*telling)
 
 
 async def test_an_order_that_fills_in_pieces_has_them_all(stage: Stage) -> None:

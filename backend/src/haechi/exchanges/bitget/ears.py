@@ -1,7 +1,7 @@
 """Who listens to the account, and how events reach them: each listener in order, at its own speed, prices only the newest.
 
-The market waits for a listener that is far behind. What the account itself did never does: it is told under a lock (events.py) that the
-listener needs to act, and there is no more of it than there are orders.
+What the account itself did is told at once, also while the listener still acts on what it was told before: with lost answers that takes
+minutes, and what is held must be known before. The market waits for a listener that is far behind.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ log = structlog.get_logger(__name__)
 
 
 class Ear:
-    """One listener and what waits for it. A price that nobody took yet gives way to a newer one; nothing else is ever dropped."""
+    """One listener, what of the market waits for it, and what it is being told of the account. A price that nobody took yet gives way to
+    a newer one; nothing else is ever dropped."""
 
     def __init__(self, listener: Listener, symbol: str, *, prices: bool) -> None:
         self.listener, self.symbol, self.prices = listener, symbol, prices
-        self.waiting: deque[Event] = deque()
+        self.waiting: deque[Bar | Price] = deque()
+        self._told: set[asyncio.Task[None]] = set()
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closed = False
@@ -32,12 +34,18 @@ class Ear:
         self._task = asyncio.create_task(self._deliver())
 
     async def put(self, event: Event) -> None:
+        if not isinstance(event, Bar | Price):
+            if not self.closed:
+                told = asyncio.create_task(self._hear(event))  # tasks begin in the order they are made
+                self._told.add(told)
+                told.add_done_callback(self._told.discard)
+            return
         if isinstance(event, Price):
             if not self.prices:
                 return
             if self.waiting and isinstance(self.waiting[-1], Price):
                 self.waiting.pop()
-        while isinstance(event, Bar | Price) and len(self.waiting) >= WAITING_MAX and not self.closed:
+        while len(self.waiting) >= WAITING_MAX and not self.closed:
             self._room.clear()
             await self._room.wait()
         if not self.closed:
@@ -52,10 +60,13 @@ class Ear:
                 continue
             event = self.waiting.popleft()
             self._room.set()
-            try:
-                await self.listener.hear(event)
-            except Exception:  # a listener's fault must not end the deliveries of the others, nor its own next one
-                log.exception("listener_failed", symbol=self.symbol, event_kind=type(event).__name__)
+            await self._hear(event)
+
+    async def _hear(self, event: Event) -> None:
+        try:
+            await self.listener.hear(event)
+        except Exception:  # a listener's fault must not end the deliveries of the others, nor its own next one
+            log.exception("listener_failed", symbol=self.symbol, event_kind=type(event).__name__)
 
     def close(self) -> None:
         """Nothing more is delivered; what is being heard is heard to its end: half an event is worse than none. A listener may call this
@@ -68,12 +79,13 @@ class Ear:
     def stop(self) -> None:
         """At once, also in the middle."""
         self.close()
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
+        for task in (*self._told, self._task):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
 
     @property
     def busy(self) -> bool:
-        return self._task is not None and not self._task.done()
+        return bool(self._told) or (self._task is not None and not self._task.done())
 
 
 class Ears:
