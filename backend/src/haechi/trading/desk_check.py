@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import insert, select
 
 from haechi.exchanges.errors import Refused, Unreachable
-from haechi.exchanges.port import Balance, Fill, Gone, Liquidated, Moved, NewOrder, Rejected, Seen
+from haechi.exchanges.port import Balance, Fill, Gone, Liquidated, Moved, NewOrder, Paid, Rejected, Seen
 from haechi.platform.db import Session
 from haechi.platform.points import reached
 from haechi.trading import ledger
