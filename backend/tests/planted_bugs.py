@@ -242,9 +242,18 @@ BOOKS = (
     Bug("the mind is saved before the booking", "trading/desk_books.py",
         "        self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)\n", "",
         (f"{BOT}test_what_a_mind_knows_is_never_saved_before_the_books_have_it",), "after a crash the bot and its account disagree",
-        (("trading/desk_books.py", "            await self._hand(piece.owner, part, role)\n",
-          "            await self._hand(piece.owner, part, role)\n"
-          "        self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)\n"),)),
+        (("trading/desk_books.py",
+          "        return [acted for piece in pieces\n"
+          "                for acted in self._hand(piece.owner, fill if piece.owner == owner else part_of(fill, piece), role)]\n",
+          "        for piece in pieces:\n"
+          "            for acted in self._hand(piece.owner, fill if piece.owner == owner else part_of(fill, piece), role):\n"
+          "                await acted\n"
+          "        self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)\n        return []\n"),)),
+    Bug("a fill is heard when the one before has been acted on", "trading/desk_check.py",
+        "        await asyncio.gather(*(self.desk.hear(event) for event in found))\n",
+        "        for event in found:\n            await self.desk.hear(event)\n",
+        (f"{BOT}test_what_fills_in_pieces_is_all_known_before_the_first_is_acted_on_and_gets_one_stop",),
+        "with lost answers the position is known minutes late, and larger than its stop"),
     Bug("the netting book is not closed", "core/holdings.py", "        if ends:\n", "        if False:\n",
         (f"{HOLDINGS}test_parts_sum_to_the_position_and_money_to_the_wallet",), "profits of bots do not add up to the account's"),
     Bug("all funding is the first owner's", "core/holdings.py", "split(amount, weights) if sum(weights.values()) else",

@@ -20,8 +20,10 @@ from haechi.core import matching
 from haechi.core.matching import path
 from haechi.core.walk import NEVER
 from haechi.exchanges.bitget.adapter import Bitget
+from haechi.exchanges.bitget.ears import Ear
 from haechi.exchanges.bitget.reconcile import Reconciliation
 from haechi.exchanges.bitget.streams import Stream
+from haechi.exchanges.port import Event
 from haechi.platform.clock import instant
 from haechi.trading.desk import Desk
 from haechi.trading.desk_check import Check
@@ -66,7 +68,7 @@ class Traffic:
     def count(self, patch: pytest.MonkeyPatch) -> None:
         for owner, name in WORK:
             patch.setattr(owner, name, self._while_busy(getattr(owner, name)))
-        write, read = Socket.write, Stream._text
+        write, read, put = Socket.write, Stream._text, Ear.put
 
         def written(socket: Socket, frame: bytes) -> None:
             self.sent += 1
@@ -77,6 +79,12 @@ class Traffic:
             self.heard += 1
             self.changed.set()
 
+        async def told(ear: Ear, event: Event) -> None:
+            await put(ear, event)
+            for task in ear.told:
+                task.add_done_callback(lambda _done: self.changed.set())
+
+        patch.setattr(Ear, "put", told)
         patch.setattr(Socket, "write", written)
         patch.setattr(Stream, "_text", heard)
 
@@ -96,7 +104,7 @@ class Traffic:
         found = [f"{name} {count}" for name, count in self.busy.items() if count]
         if self.sent != self.heard:
             found.append(f"{self.sent - self.heard} frames")
-        found += [f"events for {ear.symbol}" for one in self.bitgets() for ear in one.ears.all if ear.waiting]
+        found += [f"events for {ear.symbol}" for one in self.bitgets() for ear in one.ears.all if ear.waiting or ear.told]
         return found + [f"inbox of {runner.owner.bot_id}" for runner in self.runners() if not runner.inbox.empty()]
 
     async def settled(self) -> None:

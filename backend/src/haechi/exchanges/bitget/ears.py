@@ -25,7 +25,7 @@ class Ear:
     def __init__(self, listener: Listener, symbol: str, *, prices: bool) -> None:
         self.listener, self.symbol, self.prices = listener, symbol, prices
         self.waiting: deque[Bar | Price] = deque()
-        self._told: set[asyncio.Task[None]] = set()
+        self.told: set[asyncio.Task[None]] = set()
         self._some, self._room = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closed = False
@@ -37,8 +37,8 @@ class Ear:
         if not isinstance(event, Bar | Price):
             if not self.closed:
                 told = asyncio.create_task(self._hear(event))  # tasks begin in the order they are made
-                self._told.add(told)
-                told.add_done_callback(self._told.discard)
+                self.told.add(told)
+                told.add_done_callback(self.told.discard)
             return
         if isinstance(event, Price):
             if not self.prices:
@@ -79,13 +79,13 @@ class Ear:
     def stop(self) -> None:
         """At once, also in the middle."""
         self.close()
-        for task in (*self._told, self._task):
+        for task in (*self.told, self._task):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
 
     @property
     def busy(self) -> bool:
-        return bool(self._told) or (self._task is not None and not self._task.done())
+        return bool(self.told) or (self._task is not None and not self._task.done())
 
 
 class Ears:
