@@ -131,7 +131,6 @@ class Desk:
         self.instruments: dict[str, Instrument] = {}
         self.intents: dict[str, str | None] = {}
         self.ears: dict[str, Ear] = {}
-        self.filled_ms: dict[tuple[str, str], int] = {}  # (owner, symbol) -> when it last changed
         self.unheard: set[str] = set()  # of whom something was booked while they were not at work: who comes reads it in the books
         self.door, self.rests, self.books = Door(self), Rests(self), Books(self)
         self.check, self.watch, self.over = Check(self), Watch(self), Over(self)

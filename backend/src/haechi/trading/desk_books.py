@@ -76,8 +76,6 @@ class Books:
         reached("before_booking")
         self._book(fill, pieces, order_id=one.id if one else fill.client_id[:48], one=one)
         desk.over.heard(owner, fill, one)
-        for piece in pieces:
-            desk.filled_ms[piece.owner, fill.symbol] = desk.clock.now_ms()
         return [acted for piece in pieces
                 for acted in self._hand(piece.owner, fill if piece.owner == owner else part_of(fill, piece), role)]
 

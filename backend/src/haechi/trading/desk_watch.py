@@ -33,7 +33,7 @@ class Watch:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.rounds = 0
-        self.since: dict[str, int] = {}  # owner:symbol -> when it was first seen without a stop
+        self.since: dict[str, tuple[int, Decimal]] = {}  # owner:symbol -> since when so much has been seen without a stop
         self.missing: dict[str, int] = {}  # owner:symbol -> so many looks at the exchange in a row showed no whole stop
         self._pokes: set[asyncio.Task[None]] = set()
 
@@ -104,8 +104,10 @@ class Watch:
                 desk.calm(bot_id, code, key=key)
             desk.alarm(bot_id, "no_stop", key=key, symbol=symbol, quantity=str(held))  # its plan has none: said once
             return
-        changed = desk.filled_ms.get((bot_id, symbol), 0)
-        since = max(self.since.setdefault(key, now), changed)
+        since, least = self.since.get(key, (now, held))
+        if resting >= abs(least) or held * least < 0:
+            since, least = now, held  # what stood without one has it: what has none came later
+        self.since[key] = since, min(least, held, key=abs)
         if now - since >= NAKED_MS:
             desk.alarm(bot_id, "naked", key=key, symbol=symbol, quantity=str(held), resting=str(resting))
         if face is not None:

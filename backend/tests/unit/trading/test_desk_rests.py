@@ -221,11 +221,31 @@ async def test_nobody_at_work_is_no_reason_not_to_ring(stage: Stage) -> None:
     assert [await watched(stage, 2) for _ in range(3)] == [set(), set(), {"naked"}]
 
 
-async def test_a_fill_begins_the_three_seconds_anew(stage: Stage) -> None:
+async def test_what_goes_on_filling_does_not_put_the_alarm_off(stage: Stage) -> None:
+    await watched(stage, 0)
+    for _ in range(2):
+        await stage.held("0.5")
+        assert await watched(stage, 1) == set()
+    await stage.held("0.5")
+    assert await watched(stage, 1) == {"naked"}
+
+
+async def test_a_stop_that_follows_what_fills_does_not_ring(stage: Stage) -> None:
+    """It is never whole, and each fill has its own within two seconds."""
+    await watched(stage, 0)
+    for halves in range(2, 8):
+        await rest(stage, stop(str(D(halves) / 2)))
+        await stage.held("0.5")
+        assert await watched(stage, 2) == set()
+    assert await watched(stage, 3) == {"naked"}
+
+
+async def test_a_position_that_turned_round_has_its_own_three_seconds(stage: Stage) -> None:
     await watched(stage, 0)
     stage.later(2)
-    await stage.held("0.5")
-    assert await watched(stage, 2) == set() and await watched(stage, 1) == {"naked"}
+    await stage.desk.hear(stage.exchange.fill(await stage.sent(leave("2", reduce_only=False)), "2"))
+    assert stage.desk.holdings.quantity("b1", "BTCUSDT") == -1
+    assert await watched(stage, 2) == set() and await watched(stage, 3) == {"naked"}
 
 
 async def test_a_plan_without_a_stop_is_said_and_does_not_ring_as_naked(stage: Stage) -> None:
