@@ -211,6 +211,11 @@ class Desk:
         """The last one heard, 0 when none was."""
         return self.prices.get(symbol, (ZERO, 0))[0]
 
+    def reducible(self, symbol: str, side: str) -> Decimal:
+        """By the books, how much the account as a whole holds on the side that an order of this side takes from; negative: on the other."""
+        total = self.holdings.total(symbol)
+        return total if side == "sell" else -total
+
     def view(self, owner: Owner, symbol: str) -> View:
         now = self.clock.now_ms()
         price, heard_ms = self.prices.get(symbol, (ZERO, 0))

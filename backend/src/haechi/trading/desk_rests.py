@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from haechi.core.risk import PASSING, Refused
 from haechi.exchanges.port import Accepted, Rejected
 from haechi.trading.desk_door import Answer, Sent
@@ -57,7 +59,7 @@ class Rests:
         may_add: asked after that, whether what adds risk may leave now.
         """
         desk = self.desk
-        missing, wrong, kept = dict(wanted), [], set[str]()
+        missing, wrong, kept = {role: self._fitting(ticket) for role, ticket in wanted.items()}, [], set[str]()
         for one in filter(among, desk.orders.of(owner.bot_id)):
             ticket = missing.get(one.role)
             if one.order.kind == "market" and ticket is None:
@@ -140,9 +142,15 @@ class Rests:
         return backing.next_ms <= now or (backing.hidden is not None and self._reduces(backing.hidden))
 
     def _reduces(self, ticket: Ticket) -> bool:
-        """By the books, the account holds something on the side that this takes from."""
-        total = self.desk.holdings.total(ticket.symbol)
-        return total > 0 if ticket.side == "sell" else total < 0
+        return self.desk.reducible(ticket.symbol, ticket.side) > 0
+
+    def _fitting(self, ticket: Ticket) -> Ticket:
+        """A stop of no more than the account as a whole holds: where the person holds a part of it against the bot on a net position, a
+        larger one is refused, and what is left of the position would stand without any."""
+        room = self.desk.reducible(ticket.symbol, ticket.side)
+        if ticket.reduce_only and ticket.trigger is not None and 0 < room < ticket.quantity:
+            return msgspec.structs.replace(ticket, quantity=room)
+        return ticket
 
     def settle_roles(self, owner: Owner, wanted: Mapping[str, Ticket]) -> None:
         """What is no longer wished needs no other try."""

@@ -62,11 +62,16 @@ class Watch:
         self._over({f"{owner}:{symbol}" for owner, symbol, _ in held_now})
 
     def _held(self) -> list[tuple[str, str, Decimal]]:
-        """What must have a stop: all that bots hold, and what brackets protect of what was bought by hand."""
+        """What must have a stop: all that bots hold, and what brackets protect of what was bought by hand; where the person holds a part
+        of it the other way, what is left of it at the exchange."""
         holdings, manual = self.desk.holdings, self.desk.manual
         found = [(owner, symbol, manual.guarded(symbol) if owner == MANUAL_OWNER else holdings.quantity(owner, symbol))
                  for symbol in holdings.symbols() for owner in holdings.owners(symbol) if owner != EXTERNAL_OWNER]
-        return [one for one in found if one[2]]
+        return [(owner, symbol, self._left(symbol, held)) for owner, symbol, held in found if held]
+
+    def _left(self, symbol: str, held: Decimal) -> Decimal:
+        room = self.desk.reducible(symbol, "sell" if held > 0 else "buy")
+        return held if not 0 < room < abs(held) else room if held > 0 else -room
 
     def _seen(self, bot_id: str, symbol: str, held: Decimal, resting: Decimal, shown: Decimal) -> None:
         """What the desk believes to rest and the exchange does not show, twice: lists lag once."""

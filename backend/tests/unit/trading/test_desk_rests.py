@@ -134,6 +134,21 @@ async def test_a_stop_that_the_persons_other_side_keeps_from_resting_is_tried_la
     assert resting(stage) == [("stop", D(1), D(58_000))]
 
 
+async def test_a_stop_is_no_larger_than_what_the_persons_other_side_leaves_of_the_position_and_grows_with_it(stage: Stage) -> None:
+    """A larger one is refused, and what is left would stand without any (seed 11259)."""
+    name = await stage.sent(LINE)
+    await stage.desk.hear(stage.exchange.trade("", "sell", "1.6"))
+    await stage.desk.hear(stage.exchange.fill(name, "1", "59000"))
+    assert stage.desk.holdings.total("BTCUSDT") == D("0.4") and stage.desk.holdings.quantity("b1", "BTCUSDT") == 1
+    await rest(stage, stop())
+    assert resting(stage) == [("stop", D("0.4"), D(58_000))]
+    assert [await watched(stage, 2) for _ in range(3)] == [set()] * 3
+    await stage.desk.hear(stage.exchange.trade("", "buy", "0.6"))
+    assert [await watched(stage, 2) for _ in range(3)] == [set(), set(), {"naked"}], "nobody is at work"
+    await rest(stage, stop())
+    assert resting(stage) == [("stop", D(1), D(58_000))] and await watched(stage) == set()
+
+
 async def test_a_stop_nobody_answers_for_is_placed_again_after_two_seconds(stage: Stage) -> None:
     stage.exchange.answers = [LOST_BEFORE]
     await rest(stage, stop())
