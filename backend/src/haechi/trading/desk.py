@@ -18,7 +18,7 @@ import structlog
 from haechi.core.holdings import Holdings
 from haechi.core.instrument import Instrument
 from haechi.core.risk import Intent, View
-from haechi.exchanges.port import Accepted, Bar, Event, Fill, Gone, Liquidated, Moved, Paid, Price, Traceable
+from haechi.exchanges.port import Accepted, Bar, Event, Moved, Price, Traceable
 from haechi.platform.clock import Clock
 from haechi.trading.alarms import Alarms
 from haechi.trading.desk_books import Books
@@ -331,12 +331,8 @@ class Desk:
             case Price():
                 self.prices[event.symbol] = event.price, self.clock.now_ms()
                 await self._tell_all(event.symbol, event)
-            case Fill():
-                await self.books.filled(event)
-            case Gone():
-                await self.books.gone(event)
-            case Paid() | Liquidated() | Moved():
-                await self.books.shared(event)
+            case _:
+                await self.books.hear(event)
 
     def _closed_ms(self, bar: Bar) -> int:
         """When its price was the market's: at its close, however late it is told. A paper market goes by a clock of its own: now."""

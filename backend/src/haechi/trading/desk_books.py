@@ -39,24 +39,21 @@ class Books:
         self.desk = desk
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def filled(self, fill: Fill) -> None:
-        async with self._turns[fill.symbol]:
-            handed = await self._filled(fill)
-        for acted in handed:
-            await acted
-
-    async def gone(self, event: Gone) -> None:
-        async with self._turns[event.symbol]:
-            handed = self._gone(event)
-        for acted in handed:
-            await acted
-
-    async def shared(self, event: Paid | Liquidated | Moved) -> None:
-        """An event of the whole position or of the wallet: each owner has its part of it."""
+    async def hear(self, event: Fill | Gone | Paid | Liquidated | Moved) -> None:
         async with self._turns["" if isinstance(event, Moved) else event.symbol]:
-            handed = await self._shared(event)
+            handed = await self._taken(event)
         for acted in handed:
             await acted
+
+    async def _taken(self, event: Fill | Gone | Paid | Liquidated | Moved) -> list[Awaitable[None]]:
+        """Booked, and handed to whom it concerns: what ends when each of them has acted on it."""
+        match event:
+            case Fill():
+                return await self._filled(event)
+            case Gone():
+                return self._gone(event)
+            case _:
+                return await self._shared(event)
 
     async def _filled(self, fill: Fill) -> list[Awaitable[None]]:
         desk = self.desk
@@ -97,6 +94,7 @@ class Books:
         return [] if one.canceling else self._hand(one.owner, event, one.role)
 
     async def _shared(self, event: Paid | Liquidated | Moved) -> list[Awaitable[None]]:
+        """An event of the whole position or of the wallet: each owner has its part of it."""
         name = event.payment_id if isinstance(event, Paid) else event.trade_id if isinstance(event, Liquidated) else event.movement_id
         if await self._booked_before(name, event.time_ms):
             return []
